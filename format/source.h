@@ -1,0 +1,52 @@
+/* Where the bytes of a log come from: a file, a gzip file, memory, several of these in a row. */
+#ifndef FORMAT_SOURCE_H
+#define FORMAT_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct source;
+
+struct source_ops {
+	/* Read at most `size` bytes. Returns how many (0 only at the end), or -1 with errno. */
+	ssize_t (*read)(struct source *source, void *buffer, size_t size);
+	/*
+	 * Pass over `count` bytes without reading them. Returns how many were passed, fewer only at
+	 * the end, or -1 with errno. NULL where reading is the only way.
+	 */
+	int64_t (*skip)(struct source *source, uint64_t count);
+	void (*free)(struct source *source);
+};
+
+/* Every kind of source embeds this as its first member. */
+struct source {
+	const struct source_ops *ops;
+};
+
+/* Read; see source_ops. A damaged gzip stream fails with EILSEQ, one cut short with ENODATA. */
+ssize_t source_read(struct source *source, void *buffer, size_t size);
+
+/* Skip, by reading where the source has no quicker way; see source_ops. */
+int64_t source_skip(struct source *source, uint64_t count);
+
+/* Release the source and what it owns; NULL is harmless. */
+void source_free(struct source *source);
+
+/* A source over `fd`, closed with it if `owned`. Gzip is recognised by its first two bytes,
+ * whatever the name is (RFC 1952, several members in a row). Returns NULL with errno. */
+struct source *source_from_fd(int fd, bool owned);
+
+/* As source_from_fd() for the file `path`; "-" is standard input. Returns NULL with errno. */
+struct source *source_open(const char *path);
+
+/* A source over `size` bytes at `data`, which must outlive it; gzip is recognised here too.
+ * Returns NULL with errno. */
+struct source *source_from_memory(const void *data, size_t size);
+
+/* A source that opens `paths` one after the other, each when the one before has ended; the strings
+ * are copied. Returns NULL with errno. */
+struct source *source_concat(char *const *paths, size_t count);
+
+#endif

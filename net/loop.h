@@ -1,0 +1,84 @@
+/*
+ * One thread's event loop: descriptors, timers, signals, work handed over by other threads.
+ *
+ * Descriptors in use sit in a small hot set given to ppoll(2); the rest is parked in one epoll(7) set, whose
+ * own descriptor is polled with the hot ones. Where a descriptor sits is the loop's own business.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+struct loop;
+
+/* A descriptor being watched; embedded in its owner. */
+struct watch {
+	int fd;
+	short interest;	 /* POLLIN, POLLOUT or both; 0: none, nothing is told then */
+	short place;	 /* private: index into the hot set, parked, or nowhere */
+	uint32_t stamp;	 /* private: when it was last ready, in dispatch rounds */
+	uint16_t streak; /* private: how often in a row it was ready while parked */
+	bool dead;	 /* private: HUP or ERR was told without interest */
+	/* `events` as poll(2) returns them. May close or free anything by way of loop_later(). */
+	void (*ready)(struct watch *watch, short events);
+};
+
+/* A point in time; embedded in its owner. */
+struct timer {
+	RB_ENTRY(timer) node;
+	int64_t due; /* absolute loop time in nanoseconds; 0: not set */
+	void (*fire)(struct timer *timer);
+};
+
+/* Work to be done after the current round of dispatching, such as freeing what is being dispatched. */
+struct task {
+	STAILQ_ENTRY(task) next;
+	bool queued;
+	void (*run)(struct task *task);
+};
+
+enum loop_backend { LOOP_EPOLL, LOOP_POLL };
+
+/* `backend` LOOP_POLL is the portable one: all descriptors in one poll(2). Returns NULL with errno. */
+struct loop *loop_new(enum loop_backend backend);
+void loop_free(struct loop *loop);
+
+/* CLOCK_MONOTONIC in nanoseconds, read once per readiness. */
+int64_t loop_now(const struct loop *loop);
+
+/* Read the clock anew (after something slow). */
+int64_t loop_refresh(struct loop *loop);
+
+void watch_init(struct watch *watch, int fd, void (*ready)(struct watch *, short));
+
+/* Set what is waited for. Returns 0, or -1 with errno ENOMEM or ENOSPC. */
+int loop_watch(struct loop *loop, struct watch *watch, short interest);
+
+/* Forget the descriptor; must precede close(2). */
+void loop_unwatch(struct loop *loop, struct watch *watch);
+
+void timer_init(struct timer *timer, void (*fire)(struct timer *));
+
+/* Set or move the timer. A due time that has passed fires in the next round. */
+void loop_timer_set(struct loop *loop, struct timer *timer, int64_t due);
+void loop_timer_cancel(struct loop *loop, struct timer *timer);
+
+/* Run `task` once after the current round; a task that is queued already stays so. */
+void loop_later(struct loop *loop, struct task *task);
+
+/* Call `handler` from the loop when the signal arrives. Blocks it for the rest of the process: start threads after this. Returns -1 with errno. */
+int loop_signal(struct loop *loop, int signal, void (*handler)(void *context, int signal), void *context);
+
+/* Wake the loop from another thread (or a signal handler) and have `handler`, set once before, run in it. */
+void loop_on_wake(struct loop *loop, void (*handler)(void *context), void *context);
+void loop_wake(struct loop *loop);
+
+/* Wait and dispatch until loop_stop(). Returns 0, or -1 with errno if waiting itself failed. */
+int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+#endif
