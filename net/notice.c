@@ -1,0 +1,46 @@
+#define LIBBSD_OPENBSD_VIS 1 /* vis.h warns unless told which strnvis(3); none is used here */
+#include "net/notice.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <vis.h>
+
+#define MESSAGE_MAX 2000
+
+static _Atomic int shown = NOTICE_INFO;
+
+void
+notice_set_level(enum notice_level level)
+{
+	atomic_store_explicit(&shown, (int)level, memory_order_relaxed);
+}
+
+void
+notice(enum notice_level level, const char *format, ...)
+{
+	char message[MESSAGE_MAX];
+	char line[64 + 4 * MESSAGE_MAX]; /* vis(3) makes up to four bytes of one */
+	int error = errno;
+	va_list arguments;
+
+	if ((int)level > atomic_load_explicit(&shown, memory_order_relaxed))
+		return;
+	va_start(arguments, format);
+	int length = vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		goto out;
+	size_t size = (size_t)snprintf(line, 64, "%.60s: ", getprogname());
+	size += (size_t)strvis(line + size, message, VIS_CSTYLE | VIS_TAB | VIS_NL | VIS_NOSLASH);
+	line[size++] = '\n';
+	/* A stderr that is gone or full leaves nobody to tell. */
+	if (write(STDERR_FILENO, line, size) < 0)
+		goto out;
+out:
+	errno = error;
+}

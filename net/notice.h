@@ -1,0 +1,27 @@
+/* What a program tells its operator: lines on stderr, each written at once and whole, from any
+ * thread. */
+#ifndef NET_NOTICE_H
+#define NET_NOTICE_H
+
+enum notice_level {
+	NOTICE_ANNOUNCE, /* where it listens, counters that were asked for: -q does not suppress
+			    these */
+	NOTICE_ERROR,
+	NOTICE_WARNING,
+	NOTICE_INFO, /* shown unless -q */
+	NOTICE_VERBOSE,
+	NOTICE_DEBUG
+};
+
+/* Show notices up to `level`: NOTICE_INFO until this is called, NOTICE_ERROR for -q, more for each
+ * -v. */
+void notice_set_level(enum notice_level level);
+
+/*
+ * Write "program: message\n" to stderr with one write(2). Control characters and bytes that are not
+ * ASCII are made visible (vis(3)), and what is longer than some 2,000 bytes is cut, so that names
+ * and bytes of others may stand in a message. errno is kept.
+ */
+void notice(enum notice_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
