@@ -40,6 +40,12 @@ enum reader_status reader_next(struct reader *reader, struct record *record);
  */
 ssize_t reader_data(struct reader *reader, const unsigned char **piece);
 
+/*
+ * Look again after READER_END or READER_CUT: the log may have grown (source_follow()). The record that was cut, header or
+ * payload, goes on where it stopped. No effect after READER_BAD and READER_FAILED.
+ */
+void reader_retry(struct reader *reader);
+
 /* Byte offset of the current record's first byte, in the log as it reads uncompressed. */
 uint64_t reader_offset(const struct reader *reader);
 

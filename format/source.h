@@ -49,4 +49,12 @@ struct source *source_from_memory(const void *data, size_t size);
  * are copied. Returns NULL with errno. */
 struct source *source_concat(char *const *paths, size_t count);
 
+/*
+ * As source_concat(), for a log that still grows. At the end of the last path it goes on with the log's next part
+ * (format/logname.h) once there is one, else asks more(context): while that is true it looks again every 50 ms, then
+ * read() returns 0. With `more` NULL it returns 0 at once. Reading again after a 0 looks again: see reader_retry().
+ */
+struct source *source_follow(
+    char *const *paths, size_t count, bool (*more)(void *context), void *context);
+
 #endif
