@@ -61,8 +61,21 @@ uint64_t log_root_next(const struct log_root *root);
  */
 void log_root_set_level(struct log_root *root, int level);
 
+/* The file name of a log's part ("root_7", "root_7.2.gz"), cut to `size`; returns `buffer`. */
+char *log_root_name(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size);
+
+/* The same with the directory as the user wrote it. */
+char *log_root_path(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size);
+
+/* Delete a finished part. Returns 0, or -1 with errno. */
+int log_root_remove(const struct log_root *root, uint64_t n, unsigned part);
+
+/* Open <root>_index.jsonl for reading and appending, mode 0600, created if missing. Returns the caller's descriptor, or -1 with errno. */
+int log_root_open_index(const struct log_root *root);
+
 /* Create the next free log (O_EXCL, mode 0600; a number that is taken in any spelling is passed over).
- * Returns 0, or -1 with errno; `log->n` is then the number it would have had. */
+ * Returns 0, or -1 with errno; `log->n` is then the number it would have had, which no other log gets
+ * (but after EMFILE and ENFILE, when it may be tried again). */
 int log_writer_create(struct log_root *root, struct log_writer *log);
 
 /*
@@ -70,7 +83,8 @@ int log_writer_create(struct log_root *root, struct log_writer *log);
  * where --rotate asks for it (at a record boundary; a record larger than a part gets a part of its own).
  * Returns 0. On failure returns -1 with errno, `*written` being the number of entries that are
  * wholly in the log; a part of a record is taken back with ftruncate(2), so that the log ends at a
- * whole record. The caller must not append to that log again.
+ * whole record. The caller must not append to that log again, except after EMFILE and ENFILE: then the
+ * rest may be tried again.
  */
 int log_writer_append(struct log_root *root, struct log_writer *log, const struct log_entry *entries,
     size_t count, size_t *written);
@@ -81,7 +95,7 @@ void log_writer_park(struct log_writer *log);
 /* Finish the log (part_done() is called for its last part). Returns 0, or -1 with errno from close(2). */
 int log_writer_close(struct log_root *root, struct log_writer *log);
 
-/* The path of the current part ("root_7", "root_7.2.gz"), cut to `size`; returns `buffer`. */
+/* The path of the current part: log_root_path(). */
 char *log_writer_path(const struct log_root *root, const struct log_writer *log, char *buffer, size_t size);
 
 #endif

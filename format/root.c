@@ -1,0 +1,188 @@
+#include "format/root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format/index.h"
+#include "format/logname.h"
+
+#define NUMBER_MAX ((uint64_t)INT64_MAX) /* names with higher ones are none of ours */
+
+static void
+root_pass_over(struct log_root *root, uint64_t number)
+{
+	if (number >= root->next && number < NUMBER_MAX)
+		root->next = number + 1;
+}
+
+static int
+root_scan_files(struct log_root *root)
+{
+	int fd = openat(root->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *item;
+	struct logname name;
+
+	if (directory == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (errno = 0, (item = readdir(directory)) != NULL)
+		if (logname_match(item->d_name, root->base, &name))
+			root_pass_over(root, name.n);
+	int error = errno;
+	closedir(directory);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/* The index remembers numbers whose files were moved away. */
+static int
+root_scan_index(struct log_root *root)
+{
+	char name[ROOT_NAME_MAX];
+	struct stat status;
+	struct index_entry entry;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+
+	snprintf(name, sizeof(name), "%s_index.jsonl", root->base);
+	/* O_NONBLOCK: something else than a file must not hang us here */
+	int fd = openat(root->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	FILE *stream = fdopen(fd, "r");
+	if (stream == NULL) {
+		close(fd);
+		return -1;
+	}
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		while ((length = getline(&line, &room, stream)) > 0) {
+			if (line[length - 1] == '\n')
+				length--;
+			if (index_decode(line, (size_t)length, &entry) == 0)
+				root_pass_over(root, entry.n);
+		}
+	free(line);
+	fclose(stream);
+	return 0;
+}
+
+static int
+root_open_directory(struct log_root *root, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+
+	root->prefix = strndup(path, length);
+	root->base = strdup(path + length);
+	if (root->prefix == NULL || root->base == NULL)
+		return -1;
+	root->directory =
+	    open(length == 0 ? "." : root->prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return root->directory < 0 ? -1 : 0;
+}
+
+struct log_root *
+log_root_open(const struct log_root_config *config)
+{
+	if (config->root[0] == '\0') {
+		errno = EINVAL;
+		return NULL;
+	}
+	struct log_root *root = calloc(1, sizeof(*root));
+	if (root == NULL)
+		return NULL;
+	root->directory = -1;
+	root->next = 1;
+	root->rotate_size = config->rotate_size;
+	root->part_done = config->part_done;
+	root->context = config->context;
+	if (root_open_directory(root, config->root) != 0 || root_scan_files(root) != 0 ||
+	    root_scan_index(root) != 0)
+		goto failed;
+	root->gzip = config->gzip_level > 0;
+	if (root->gzip && member_init(&root->member, config->gzip_level) != 0)
+		goto failed;
+	return root;
+failed:
+	log_root_close(root);
+	return NULL;
+}
+
+void
+log_root_close(struct log_root *root)
+{
+	if (root == NULL)
+		return;
+	int error = errno;
+	member_release(&root->member);
+	if (root->directory >= 0)
+		close(root->directory);
+	free(root->prefix);
+	free(root->base);
+	free(root);
+	errno = error;
+}
+
+uint64_t
+log_root_next(const struct log_root *root)
+{
+	return root->next;
+}
+
+void
+log_root_set_level(struct log_root *root, int level)
+{
+	root->member.level = level;
+}
+
+char *
+log_root_name(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size)
+{
+	const char *suffix = root->gzip ? ".gz" : "";
+
+	if (part == 0)
+		snprintf(buffer, size, "%s_%" PRIu64 "%s", root->base, n, suffix);
+	else
+		snprintf(buffer, size, "%s_%" PRIu64 ".%u%s", root->base, n, part, suffix);
+	return buffer;
+}
+
+int
+log_root_remove(const struct log_root *root, uint64_t n, unsigned part)
+{
+	char name[ROOT_NAME_MAX];
+
+	log_root_name(root, n, part, name, sizeof(name));
+	return unlinkat(root->directory, name, 0);
+}
+
+int
+log_root_open_index(const struct log_root *root)
+{
+	char name[ROOT_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%s_index.jsonl", root->base);
+	return openat(
+	    root->directory, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+char *
+log_root_path(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size)
+{
+	char name[ROOT_NAME_MAX];
+
+	log_root_name(root, n, part, name, sizeof(name));
+	snprintf(buffer, size, "%s%s", root->prefix, name);
+	return buffer;
+}
