@@ -2,8 +2,8 @@
  * Where received bytes live: slabs shared by reference counting, and small copies.
  *
  * A loop reads into its current slab. What it read is lent to observers and the sending side as a
- * slice; who wants to hold on to it takes slice_keep(), who is done gives slice_drop(). Slices may be
- * dropped by any thread; a pool's other functions belong to the loop's thread.
+ * slice; who wants to hold on to it takes slice_keep(), who is done gives slice_drop(). Slices may
+ * be dropped by any thread; a pool's other functions belong to the loop's thread.
  */
 #ifndef NET_CHUNK_H
 #define NET_CHUNK_H
@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 #define CHUNK_SLAB_SIZE (256 * 1024)
-#define CHUNK_COPY_MAX 2048 /* payloads up to this are copied when kept, so that they never pin a slab */
+#define CHUNK_COPY_MAX                                                                             \
+	2048 /* payloads up to this are copied when kept, so that they never pin a slab */
 
 struct chunk;
 struct chunk_pool;
@@ -24,7 +25,8 @@ struct slice {
 	size_t size;
 };
 
-/* A pool that hands out slabs; returns NULL with errno. It may be freed before its last slice is dropped. */
+/* A pool that hands out slabs; returns NULL with errno. It may be freed before its last slice is
+ * dropped. */
 struct chunk_pool *chunk_pool_new(void);
 void chunk_pool_free(struct chunk_pool *pool);
 
@@ -38,11 +40,11 @@ unsigned char *chunk_pool_space(struct chunk_pool *pool, size_t *size);
 struct slice chunk_pool_slice(struct chunk_pool *pool, size_t size);
 
 /* Memory held by slabs in use, in bytes: what the limits on queues count. */
-size_t chunk_pool_held(const struct chunk_pool *pool);
+size_t chunk_pool_held(struct chunk_pool *pool);
 
 /*
- * Take hold of a lent slice: a copy if it is small (at most `copy_max`, usually CHUNK_COPY_MAX), else a
- * reference. Returns a slice to be dropped, or one with chunk == NULL on ENOMEM.
+ * Take hold of a lent slice: a copy if it is small (at most `copy_max`, usually CHUNK_COPY_MAX),
+ * else a reference. Returns a slice to be dropped, or one with chunk == NULL on ENOMEM.
  */
 struct slice slice_keep(const struct slice *slice, size_t copy_max);
 

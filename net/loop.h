@@ -1,13 +1,15 @@
 /*
  * One thread's event loop: descriptors, timers, signals, work handed over by other threads.
  *
- * Descriptors in use sit in a small hot set given to ppoll(2); the rest is parked in one epoll(7) set, whose
- * own descriptor is polled with the hot ones. Where a descriptor sits is the loop's own business.
+ * Descriptors in use sit in a small hot set given to ppoll(2); the rest is parked in one epoll(7)
+ * set, whose own descriptor is polled with the hot ones. Where a descriptor sits is the loop's own
+ * business.
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
 #include <poll.h>
+#include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -15,15 +17,20 @@
 
 struct loop;
 
+/* The structure of type `type` whose member `member` is at `pointer`: how a callback finds the
+ * owner of what was embedded. */
+#define CONTAINER_OF(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
 /* A descriptor being watched; embedded in its owner. */
 struct watch {
 	int fd;
-	short interest;	 /* POLLIN, POLLOUT or both; 0: none, nothing is told then */
-	short place;	 /* private: index into the hot set, parked, or nowhere */
-	uint32_t stamp;	 /* private: when it was last ready, in dispatch rounds */
-	uint16_t streak; /* private: how often in a row it was ready while parked */
-	bool dead;	 /* private: HUP or ERR was told without interest */
-	/* `events` as poll(2) returns them. May close or free anything by way of loop_later(). */
+	int place;	 /* private: index into the hot set, or one of enum watch_place */
+	short interest;	 /* POLLIN, POLLOUT, POLLERR (errors and hang-up only); 0: nothing at all */
+	uint16_t streak; /* private: how often in short order it was ready while parked */
+	uint32_t stamp;	 /* private: the round in which it was last ready */
+	/* `events` as poll(2) returns them. It may unwatch anything; what it frees it frees by
+	 * loop_later(). */
 	void (*ready)(struct watch *watch, short events);
 };
 
@@ -34,7 +41,8 @@ struct timer {
 	void (*fire)(struct timer *timer);
 };
 
-/* Work to be done after the current round of dispatching, such as freeing what is being dispatched. */
+/* Work to be done after the current round of dispatching, such as freeing what is being dispatched.
+ */
 struct task {
 	STAILQ_ENTRY(task) next;
 	bool queued;
@@ -43,7 +51,8 @@ struct task {
 
 enum loop_backend { LOOP_EPOLL, LOOP_POLL };
 
-/* `backend` LOOP_POLL is the portable one: all descriptors in one poll(2). Returns NULL with errno. */
+/* `backend` LOOP_POLL is the portable one: all descriptors in one poll(2). Returns NULL with errno.
+ */
 struct loop *loop_new(enum loop_backend backend);
 void loop_free(struct loop *loop);
 
@@ -70,10 +79,13 @@ void loop_timer_cancel(struct loop *loop, struct timer *timer);
 /* Run `task` once after the current round; a task that is queued already stays so. */
 void loop_later(struct loop *loop, struct task *task);
 
-/* Call `handler` from the loop when the signal arrives. Blocks it for the rest of the process: start threads after this. Returns -1 with errno. */
-int loop_signal(struct loop *loop, int signal, void (*handler)(void *context, int signal), void *context);
+/* Call `handler` from the loop when the signal arrives. Blocks it for the rest of the process:
+ * start threads after this. Returns -1 with errno. */
+int loop_signal(
+    struct loop *loop, int signal, void (*handler)(void *context, int signal), void *context);
 
-/* Wake the loop from another thread (or a signal handler) and have `handler`, set once before, run in it. */
+/* Wake the loop from another thread (or a signal handler) and have `handler`, set once before, run
+ * in it. */
 void loop_on_wake(struct loop *loop, void (*handler)(void *context), void *context);
 void loop_wake(struct loop *loop);
 

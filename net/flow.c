@@ -1,0 +1,40 @@
+#include <errno.h>
+
+#include "net/flow.h"
+
+/* A remainder up to this is copied when it has to wait, so that it pins at most eight times its
+ * size. */
+#define COPY_MAX (CHUNK_SLAB_SIZE / 8)
+
+int
+flow_hold(struct flow *flow, const struct slice *rest, size_t *held)
+{
+	struct slice kept = slice_keep(rest, COPY_MAX);
+
+	if (kept.chunk == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	flow->pending = kept;
+	*held += slice_held(&flow->pending);
+	return 0;
+}
+
+void
+flow_advance(struct flow *flow, size_t sent, size_t *held)
+{
+	*held -= slice_held(&flow->pending);
+	flow->pending.data += sent;
+	flow->pending.size -= sent;
+	if (flow->pending.size == 0)
+		slice_drop(&flow->pending);
+	else
+		*held += slice_held(&flow->pending);
+}
+
+void
+flow_release(struct flow *flow, size_t *held)
+{
+	if (flow->pending.size > 0)
+		flow_advance(flow, flow->pending.size, held);
+}

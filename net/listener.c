@@ -1,0 +1,304 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/listener.h"
+#include "net/notice.h"
+#include "net/socket.h"
+
+#define BATCH 64			   /* accepts a round, so that data is not starved */
+#define PAUSE (INT64_C(100) * 1000 * 1000) /* until the next try after EMFILE and its kin */
+#define FIRST_INHERITED 3		   /* SD_LISTEN_FDS_START */
+#define SAME_PORT_TRIES 16
+
+struct listening {
+	struct watch watch;
+	struct listener *listener;
+	SLIST_ENTRY(listening) next;
+	char *path; /* of a unix socket that we made: removed at the end */
+};
+
+struct listener {
+	struct listener_config config;
+	SLIST_HEAD(, listening) sockets;
+	size_t count; /* clients now */
+	bool started;
+	bool full;	    /* `max` is reached */
+	struct timer pause; /* set while descriptors are short */
+};
+
+static void
+listener_update(struct listener *listener)
+{
+	bool accept = listener->started && !listener->full && listener->pause.due == 0;
+	struct listening *each;
+
+	SLIST_FOREACH (each, &listener->sockets, next) {
+		loop_watch(listener->config.loop, &each->watch, accept ? POLLIN : 0);
+	}
+}
+
+static void
+listener_resume(struct timer *timer)
+{
+	listener_update(CONTAINER_OF(timer, struct listener, pause));
+}
+
+/* No descriptor or memory for a client: it waits in the backlog, and we do not ask again at once.
+ */
+static void
+listener_pause(struct listener *listener)
+{
+	metrics_add(listener->config.metrics, COUNTER_PAUSED_ACCEPTS, 1);
+	notice(NOTICE_VERBOSE, "accepting pauses: %s", strerror(errno));
+	loop_timer_set(
+	    listener->config.loop, &listener->pause, loop_now(listener->config.loop) + PAUSE);
+	listener_update(listener);
+}
+
+/* Accept one client; returns whether another try makes sense in this round. */
+static bool
+listener_accept(struct listener *listener, int listening)
+{
+	struct sockaddr_storage storage;
+	socklen_t length = sizeof(storage);
+	struct address client;
+	int fd;
+
+	fd = accept4(listening, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			listener_pause(listener);
+		return errno == ECONNABORTED || errno == EINTR;
+	}
+	address_from_sockaddr(&client, (struct sockaddr *)&storage, length);
+	if (++listener->count >= listener->config.max) {
+		listener->full = true;
+		listener_update(listener);
+	}
+	listener->config.accepted(listener->config.context, fd, &client);
+	return listener->pause.due == 0 && !listener->full;
+}
+
+static void
+listener_ready(struct watch *watch, short events)
+{
+	struct listening *listening = CONTAINER_OF(watch, struct listening, watch);
+
+	(void)events;
+	for (int i = 0; i < BATCH && listener_accept(listening->listener, watch->fd); i++)
+		;
+}
+
+struct listener *
+listener_new(const struct listener_config *config)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+
+	if (listener == NULL)
+		return NULL;
+	listener->config = *config;
+	SLIST_INIT(&listener->sockets);
+	timer_init(&listener->pause, listener_resume);
+	return listener;
+}
+
+int
+listener_add(struct listener *listener, int fd)
+{
+	struct listening *listening = calloc(1, sizeof(*listening));
+
+	if (listening == NULL) {
+		close(fd);
+		return -1;
+	}
+	listening->listener = listener;
+	watch_init(&listening->watch, fd, listener_ready);
+	SLIST_INSERT_HEAD(&listener->sockets, listening, next);
+	return 0;
+}
+
+/* Listen on one address; `*port` is the port to use, and becomes the one in use. */
+static int
+bind_one(struct listener *listener, struct address *address, bool only6, uint16_t *port)
+{
+	int fd;
+
+	if (address->family != AF_UNIX)
+		address->port = *port;
+	fd = socket_listen(address, only6);
+	if (fd == -1)
+		return -1;
+	if (address->family != AF_UNIX) {
+		struct address bound;
+
+		socket_name(fd, &bound);
+		*port = bound.port;
+	}
+	if (listener_add(listener, fd) == -1)
+		return -1;
+	if (address->family == AF_UNIX)
+		SLIST_FIRST(&listener->sockets)->path = strdup(address->u.path);
+	return 0;
+}
+
+/* Close the sockets added since `until` was the first one; all of them if it is NULL. */
+static void
+close_sockets(struct listener *listener, struct listening *until)
+{
+	struct listening *each;
+
+	while ((each = SLIST_FIRST(&listener->sockets)) != until) {
+		SLIST_REMOVE_HEAD(&listener->sockets, next);
+		loop_unwatch(listener->config.loop, &each->watch);
+		close(each->watch.fd);
+		if (each->path != NULL)
+			unlink(each->path);
+		free(each->path);
+		free(each);
+	}
+}
+
+/* Listen on every address of the list with one port; returns -1 with errno and the address that
+ * failed. */
+static int
+bind_all(struct listener *listener, struct address_list *list, struct address *failed)
+{
+	uint16_t port = list->items[0].port;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (bind_one(listener, &list->items[i], list->count > 1, &port) == -1) {
+			*failed = list->items[i];
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* All addresses: one socket for IPv6 and IPv4, or IPv4 alone where there is no IPv6. */
+static int
+bind_any(struct listener *listener, struct address *any, uint16_t port, int family)
+{
+	int result;
+
+	memset(any, 0, sizeof(*any));
+	any->family = family == AF_INET ? AF_INET : AF_INET6;
+	result = bind_one(listener, any, family == AF_INET6, &port);
+	if (result == -1 && family == AF_UNSPEC &&
+	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+		any->family = AF_INET;
+		result = bind_one(listener, any, false, &port);
+	}
+	any->port = port;
+	return result;
+}
+
+int
+listener_bind(struct listener *listener, const struct address_name *name, int family)
+{
+	struct address_list list;
+	struct address failed;
+	struct listening *before = SLIST_FIRST(&listener->sockets);
+	char text[ADDRESS_TEXT_MAX];
+	const char *reason = address_resolve(name, family, true, &list);
+	int result = -1;
+
+	if (reason != NULL) {
+		notice(NOTICE_ERROR, "cannot listen on %s:%s: %s", name->host, name->port, reason);
+		return -1;
+	}
+	if (!name->is_unix && name->host[0] == '\0') {
+		result = bind_any(listener, &failed, list.items[0].port, family);
+	} else {
+		/* With port 0 the second address may find taken what the first was given. */
+		for (int i = 0; result == -1 && i < SAME_PORT_TRIES; i++) {
+			result = bind_all(listener, &list, &failed);
+			if (result == 0 || errno != EADDRINUSE || list.items[0].port != 0 ||
+			    list.count == 1)
+				break;
+			close_sockets(listener, before);
+		}
+	}
+	if (result == -1)
+		notice(NOTICE_ERROR, "cannot listen on %s: %s", address_format(&failed, text),
+		    strerror(errno));
+	address_list_release(&list);
+	return result;
+}
+
+int
+listener_inherit(struct listener *listener)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *error;
+	int count;
+
+	if (pid == NULL || fds == NULL || strtonum(pid, 1, INT32_MAX, &error) != getpid())
+		return 0;
+	count = (int)strtonum(fds, 0, 1024, &error);
+	if (error != NULL) {
+		notice(NOTICE_ERROR, "LISTEN_FDS is %s", error);
+		return -1;
+	}
+	for (int fd = FIRST_INHERITED; fd < FIRST_INHERITED + count; fd++) {
+		if (socket_adopt(fd) == -1 || listener_add(listener, fd) == -1) {
+			notice(
+			    NOTICE_ERROR, "descriptor %d of LISTEN_FDS: %s", fd, strerror(errno));
+			return -1;
+		}
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return count;
+}
+
+void
+listener_left(struct listener *listener)
+{
+	listener->count--;
+	listener->full = listener->count >= listener->config.max;
+	loop_timer_cancel(listener->config.loop, &listener->pause);
+	listener_update(listener);
+}
+
+void
+listener_start(struct listener *listener)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct sockaddr_storage storage;
+	struct listening *each;
+
+	listener->started = true;
+	listener_update(listener);
+	SLIST_FOREACH (each, &listener->sockets, next) {
+		socklen_t length = sizeof(storage);
+		struct address address;
+
+		socket_name(each->watch.fd, &address);
+		if (address.family == AF_UNIX &&
+		    getsockname(each->watch.fd, (struct sockaddr *)&storage, &length) == 0)
+			address.u.path = ((struct sockaddr_un *)&storage)->sun_path;
+		notice(NOTICE_ANNOUNCE, "listening on %s", address_format(&address, text));
+	}
+}
+
+void
+listener_stop(struct listener *listener)
+{
+	listener->started = false;
+	loop_timer_cancel(listener->config.loop, &listener->pause);
+	close_sockets(listener, NULL);
+}
+
+void
+listener_free(struct listener *listener)
+{
+	if (listener == NULL)
+		return;
+	listener_stop(listener);
+	free(listener);
+}

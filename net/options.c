@@ -1,0 +1,88 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/units.h"
+#include "net/listener.h"
+#include "net/notice.h"
+#include "net/options.h"
+
+int
+options_size(const char *option, const char *text, uint64_t *size)
+{
+	if (units_parse_size(text, size) == 0 && *size > 0)
+		return 0;
+	notice(NOTICE_ERROR, "%s: %s is not a size (such as 64k, 10M, 2G)", option, text);
+	return -1;
+}
+
+int
+options_time(const char *option, const char *text, int64_t *nanoseconds)
+{
+	if (units_parse_time(text, nanoseconds) == 0)
+		return 0;
+	notice(NOTICE_ERROR, "%s: %s is not a time (such as 200ms, 5s, 2m)", option, text);
+	return -1;
+}
+
+int
+options_number(
+    const char *option, const char *text, long long least, long long most, long long *number)
+{
+	const char *error;
+
+	*number = strtonum(text, least, most, &error);
+	if (error == NULL)
+		return 0;
+	notice(NOTICE_ERROR, "%s: %s is %s (%lld to %lld)", option, text, error, least, most);
+	return -1;
+}
+
+int
+options_server(const char *host, const char *port, int family, struct address_list *list)
+{
+	struct address_name name;
+	const char *reason =
+	    port != NULL ? address_join(host, port, &name) : address_split(host, &name);
+
+	if (reason == NULL && !name.is_unix && name.host[0] == '\0')
+		reason = "no host";
+	if (reason == NULL)
+		reason = address_resolve(&name, family, false, list);
+	if (reason == NULL)
+		return 0;
+	notice(NOTICE_ERROR, "server %s%s%s: %s", host, port != NULL ? " " : "",
+	    port != NULL ? port : "", reason);
+	return -1;
+}
+
+static int
+listen_one(struct listener *listener, const char *bind, const char *port, int family)
+{
+	struct address_name name;
+	const char *reason;
+
+	if (strncmp(bind, "unix:", 5) == 0)
+		reason = address_split(bind, &name);
+	else if (bind[0] == '\0' && strchr(port, ':') != NULL)
+		reason = address_split(port, &name);
+	else
+		reason = address_join(bind, port, &name);
+	if (reason == NULL)
+		return listener_bind(listener, &name, family);
+	notice(NOTICE_ERROR, "cannot listen on %s%s%s: %s", bind, bind[0] != '\0' ? " " : "port ",
+	    port, reason);
+	return -1;
+}
+
+int
+options_listen(
+    struct listener *listener, char *const *binds, size_t bind_count, const char *port, int family)
+{
+	if (bind_count == 0)
+		return listen_one(listener, "", port, family);
+	for (size_t i = 0; i < bind_count; i++)
+		if (listen_one(listener, binds[i], port, family) == -1)
+			return -1;
+	return 0;
+}

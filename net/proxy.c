@@ -1,0 +1,109 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/connector.h"
+#include "net/notice.h"
+#include "net/proxy.h"
+
+struct proxy {
+	struct proxy_config config;
+	uint64_t refused; /* clients in a row for whom no server accepted */
+};
+
+/* A client of one proxy whose server is being connected. */
+struct attempt {
+	struct proxy *proxy;
+	struct relay *relay;
+	struct connector *connector;
+};
+
+struct proxy *
+proxy_new(const struct proxy_config *config)
+{
+	struct proxy *proxy = calloc(1, sizeof(*proxy));
+
+	if (proxy != NULL)
+		proxy->config = *config;
+	return proxy;
+}
+
+void
+proxy_free(struct proxy *proxy)
+{
+	free(proxy);
+}
+
+/* Tell when the server begins and ceases to refuse, not each time: a storm must not flood stderr.
+ */
+static void
+tell_server(struct proxy *proxy, int error, const struct address *server)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (error != 0 && proxy->refused++ == 0)
+		notice(NOTICE_WARNING, "cannot connect to %s: %s", address_format(server, text),
+		    strerror(error));
+	else if (error != 0)
+		notice(NOTICE_VERBOSE, "cannot connect to %s: %s", address_format(server, text),
+		    strerror(error));
+	if (error == 0 && proxy->refused > 0) {
+		notice(NOTICE_WARNING, "connected to %s again; %llu clients had no server",
+		    address_format(server, text), (unsigned long long)proxy->refused);
+		proxy->refused = 0;
+	}
+}
+
+static void
+proxy_connected(void *context, int fd, int error, const struct address *server)
+{
+	struct attempt *attempt = context;
+
+	tell_server(attempt->proxy, error, server);
+	if (fd != -1)
+		relay_connected(attempt->relay, fd, server);
+	else
+		relay_refused(attempt->relay);
+	free(attempt);
+}
+
+static void
+proxy_cancel(void *context)
+{
+	struct attempt *attempt = context;
+
+	connector_cancel(attempt->connector);
+	free(attempt);
+}
+
+void
+proxy_accept(void *context, int fd, const struct address *client)
+{
+	struct proxy *proxy = context;
+	struct relay_set *relays = proxy->config.relays;
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	struct relay *relay = NULL;
+	struct connector *connector;
+
+	if (attempt != NULL)
+		relay = relay_new(relays, fd, client);
+	if (relay == NULL) {
+		notice(NOTICE_WARNING, "client dropped: %s", strerror(errno));
+		free(attempt);
+		close(fd);
+		relays->gone(relays->context);
+		return;
+	}
+	attempt->proxy = proxy;
+	attempt->relay = relay;
+	proxy->config.observe(proxy->config.context, relay);
+	relay_start(relay, &proxy->config.targets->items[0]);
+	/* On loopback the connection stands, and `attempt` is gone, when this returns. */
+	connector = connector_start(relays->loop, proxy->config.targets,
+	    proxy->config.connect_timeout, proxy_connected, attempt);
+	if (connector != NULL) {
+		attempt->connector = connector;
+		relay_on_cancel(relay, proxy_cancel, attempt);
+	}
+}

@@ -1,0 +1,48 @@
+/*
+ * What everything that listens has in common: INT stops at once, TERM stops accepting and waits up
+ * to a grace time, QUIT waits for the last connection, a second one of these ends at once; USR1
+ * prints counters, HUP reloads.
+ */
+#ifndef NET_SERVICE_H
+#define NET_SERVICE_H
+
+#include "net/listener.h"
+#include "net/loop.h"
+#include "net/relay.h"
+
+#define SERVICE_GRACE (INT64_C(10) * 1000 * 1000 * 1000) /* default of --grace */
+
+struct service {
+	struct loop *loop;
+	struct metrics *metrics;
+	struct listener *listener;
+	struct relay_set relays;
+	int64_t grace; /* nanoseconds after TERM */
+	/* HUP: read the script or configuration anew; NULL: there is none. */
+	void (*reload)(void *context);
+	void *context;
+	struct timer timer; /* private: the end of the grace time */
+	bool stopping;	    /* private: a signal has come */
+};
+
+/* Make the loop, its signal handlers and the relay set; the caller sets listener, grace, timeouts
+ * and reload. The portable poll(2) backend is chosen by the environment: NETRECORD_BACKEND=poll.
+ * Returns -1 with errno. */
+int service_init(struct service *service, struct metrics *metrics);
+void service_release(struct service *service);
+
+/* Announce the sockets, accept and dispatch until a signal has ended it and every relay is gone. A
+ * further INT, TERM or QUIT then kills the process. Returns -1 with errno if waiting itself failed.
+ */
+int service_run(struct service *service);
+
+/* Raise the soft limit of descriptors to the hard one; returns it. */
+size_t service_raise_descriptors(void);
+
+/* How many relays fit: two descriptors each, some kept for logs and the rest. */
+size_t service_max_relays(size_t descriptors);
+
+/* Become `user` for good, with its groups. Returns NULL, or why not. */
+const char *service_drop_privileges(const char *user);
+
+#endif

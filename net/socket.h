@@ -1,0 +1,36 @@
+/* Socket calls with the options that every socket of a relay has. */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include <stdbool.h>
+
+#include "net/address.h"
+
+/*
+ * A listening socket: non-blocking, SO_REUSEADDR, long backlog; TCP_NODELAY and SO_KEEPALIVE, which
+ * accepted sockets inherit. An AF_INET6 address of all zeros takes IPv4 too unless `only6`. The
+ * path of a unix socket that nobody listens on any more is replaced. Returns the descriptor, or -1
+ * with errno.
+ */
+int socket_listen(const struct address *address, bool only6);
+
+/* Make a listening socket that was passed in (sd_listen_fds(3)) like those of socket_listen().
+ * Returns -1 with errno. */
+int socket_adopt(int fd);
+
+/*
+ * Begin to connect. Returns a non-blocking descriptor, of which `*connected` tells whether it is
+ * connected already (as on loopback), or -1 with errno.
+ */
+int socket_connect(const struct address *address, bool *connected);
+
+/* The address that the socket is bound to. */
+void socket_name(int fd, struct address *address);
+
+/* The pending error of the socket (SO_ERROR), 0 if there is none. */
+int socket_error(int fd);
+
+/* Make close(2) send a RST (SO_LINGER with time 0). */
+void socket_set_reset(int fd);
+
+#endif
