@@ -1,6 +1,5 @@
 #include "format/record.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define NANOSECONDS_PER_SECOND 1000000000
@@ -199,4 +198,25 @@ record_decode(const char *header, size_t length, struct record *record)
 	if (!take(&cursor, ' '))
 		return "no space after the time";
 	return decode_type(&cursor, record);
+}
+
+bool
+record_begins(const char *header, size_t length)
+{
+	/* what may be missing at the end of a header, from little to much */
+	static const char rests[][12] = {"", "n", "on", "p", "up", "r", "rr", "0", " 0", "0 0",
+	    "00 0", "000 0", "0000 0", "00000 0", "000000 0", ".000000 0", "0.000000 0",
+	    " 0.000000 0"};
+	char whole[RECORD_HEADER_MAX + sizeof(rests[0])];
+	struct record record;
+
+	if (length == 0 || length > RECORD_HEADER_MAX)
+		return length == 0;
+	memcpy(whole, header, length);
+	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+		memcpy(whole + length, rests[i], sizeof(rests[i]));
+		if (record_decode(whole, length + strlen(rests[i]), &record) == NULL)
+			return true;
+	}
+	return false;
 }

@@ -2,6 +2,7 @@
 #ifndef FORMAT_RECORD_H
 #define FORMAT_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,5 +45,8 @@ size_t record_encode(const struct record *record, char header[RECORD_HEADER_MAX]
  * Returns NULL, or a static text that says what is wrong with it; `record` is then unspecified.
  */
 const char *record_decode(const char *header, size_t length, struct record *record);
+
+/* Could the `length` bytes at `header`, which hold no newline, be the beginning of a header that is cut short? */
+bool record_begins(const char *header, size_t length);
 
 #endif

@@ -13,8 +13,8 @@ struct source_ops {
 	/* Read at most `size` bytes. Returns how many (0 only at the end), or -1 with errno. */
 	ssize_t (*read)(struct source *source, void *buffer, size_t size);
 	/*
-	 * Pass over `count` bytes without reading them. Returns how many were passed, fewer only at
-	 * the end, or -1 with errno. NULL where reading is the only way.
+	 * Pass over `count` bytes without reading them. Returns how many were passed, or -1 with errno; fewer
+	 * at the end or before a failure, which the next call tells. NULL where reading is the only way.
 	 */
 	int64_t (*skip)(struct source *source, uint64_t count);
 	void (*free)(struct source *source);
@@ -44,6 +44,10 @@ struct source *source_open(const char *path);
 /* A source over `size` bytes at `data`, which must outlive it; gzip is recognised here too.
  * Returns NULL with errno. */
 struct source *source_from_memory(const void *data, size_t size);
+
+/* A source over what `raw` yields, which it owns from now on (also when this fails): inflated if that
+ * begins as gzip does, else as it is. Returns NULL with errno. */
+struct source *source_inflate(struct source *raw);
 
 /* A source that opens `paths` one after the other, each when the one before has ended; the strings
  * are copied. Returns NULL with errno. */
