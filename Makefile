@@ -4,14 +4,16 @@ DESTDIR ?=
 CC ?= cc
 VARIANT ?= release
 SANITIZE ?=
+FUZZ_SECONDS ?= 60
+PYTEST := /usr/bin/python3 -m pytest -c tests/pytest.ini --rootdir=tests tests
 B := build/$(VARIANT)
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 PKGS := libbsd-overlay zlib
-CPPFLAGS += -D_GNU_SOURCE -iquote . $(shell pkg-config --cflags $(PKGS))
-ALL_CFLAGS := -std=c11 $(WARN) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-LIBS := $(shell pkg-config --libs $(PKGS)) -pthread
+CPPFLAGS += -D_GNU_SOURCE -iquote . $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+ALL_CFLAGS := -std=c11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 
 FORMAT := $(patsubst %.c,$B/%.o,$(wildcard format/*.c))
@@ -36,9 +38,87 @@ UNITS := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.c))
 $B/unit/%: $B/tests/unit/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS)
-unit: $(UNITS)
+units: $(UNITS)
+unit: units
 	@for t in $(UNITS); do $$t || exit 1; done
+
+# fuzz targets: clang only; tests/fuzz/run.sh builds them with VARIANT=fuzz
+FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+$B/fuzz/%: $B/tests/fuzz/%.o $(NET) $(FORMAT)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+fuzzers: $(FUZZERS)
+
+$B/libnetlog.a: $(FORMAT)
+	rm -f $@
+	ar rcs $@ $^
+
+help:
+	@echo 'make               build into build/release/'
+	@echo 'make demo          record a few connections and read them, before your eyes'
+	@echo 'make check         build and test all; as root, installs the packages that are missing'
+	@echo 'make check-slow    the tests with the large counts'
+	@echo 'make unit          unit tests only'
+	@echo 'make fuzz          fuzz each target for FUZZ_SECONDS=60 s'
+	@echo 'make bench         compare with other proxies'
+	@echo 'make lint          clang-format, clang-tidy, cppcheck, mandoc'
+	@echo 'make layers        prove that includes only run downward'
+	@echo 'make coverage      which lines the tests reach'
+	@echo 'make install       to DESTDIR= PREFIX=/usr/local; also uninstall'
+	@echo 'make dist clean    a source archive; remove build/'
+	@echo 'VARIANT=name SANITIZE=address,undefined CC=clang WERROR=1 choose another build'
+
+$B/demo_peer: $B/tests/demo/demo_peer.o
+	$(LINK) -o $@ $^
+demo:
+	@tests/install-deps.sh build
+	@$(MAKE) --no-print-directory -s all $B/demo_peer
+	@tests/demo/demo.sh $B
+
+check:
+	@tests/install-deps.sh build check
+	@MAKE='$(MAKE)' tests/check.sh
+check-slow: all
+	@tests/install-deps.sh build check
+	NETRECORD_BIN=$B $(PYTEST) -m slow --timeout=1200
+fuzz:
+	@tests/install-deps.sh build check
+	@MAKE='$(MAKE)' tests/fuzz.sh $(FUZZ_SECONDS)
+bench: all
+	NETRECORD_BIN=$B tests/bench/run
+lint:
+	@tests/lint.sh
+layers:
+	@tests/layers.sh
+coverage:
+	@MAKE='$(MAKE)' PYTEST='$(PYTEST)' tests/coverage.sh
+
+MAN1 := $(wildcard docs/man/*.1)
+MAN5 := $(wildcard docs/man/*.5)
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LIBDIR := $(DESTDIR)$(PREFIX)/lib
+INCLUDEDIR := $(DESTDIR)$(PREFIX)/include/netlog
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+VERSION := $(shell sed -n 's/.*VERSION_TEXT "\(.*\)".*/\1/p' format/version.h)
+
+install: all $B/libnetlog.a
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR)/format $(MANDIR)/man1 $(MANDIR)/man5
+	install $(COMMANDS:%=$B/%) $(BINDIR)
+	install -m 644 $B/libnetlog.a $(LIBDIR)
+	install -m 644 $(wildcard format/*.h) $(INCLUDEDIR)/format
+	install -m 644 $(MAN1) $(MANDIR)/man1
+	install -m 644 $(MAN5) $(MANDIR)/man5
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' format/netlog.pc.in > $(LIBDIR)/pkgconfig/netlog.pc
+uninstall:
+	rm -f $(COMMANDS:%=$(BINDIR)/%) $(LIBDIR)/libnetlog.a $(LIBDIR)/pkgconfig/netlog.pc
+	rm -f $(MAN1:docs/man/%=$(MANDIR)/man1/%) $(MAN5:docs/man/%=$(MANDIR)/man5/%)
+	rm -rf $(INCLUDEDIR)
+dist:
+	@mkdir -p build
+	git archive --prefix=netrecord-$(VERSION)/ -o build/netrecord-$(VERSION).tar.gz HEAD
+clean:
+	rm -rf build
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .SECONDARY:
-.PHONY: all unit
+.PHONY: all units unit fuzzers help demo check check-slow fuzz bench lint layers coverage install uninstall dist clean

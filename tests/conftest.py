@@ -1,0 +1,78 @@
+"""Fixtures of all system tests; skipped tests count as failures where CI is set."""
+import os
+import resource
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.proc import Netrecord
+
+# a thousand connections of a test need three descriptors each
+_, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(HARD, 65536), HARD))
+
+
+def pytest_generate_tests(metafunc):
+    """Tests of the core run with both backends of the loop."""
+    if "backend" in metafunc.fixturenames:
+        core = metafunc.definition.get_closest_marker("core")
+        metafunc.parametrize("backend", ["epoll", "poll"] if core else ["epoll"])
+
+
+@pytest.fixture
+def backend():
+    return "epoll"
+
+
+@pytest.fixture
+def folder():
+    """A folder of the test's own, that other users may enter."""
+    path = Path(tempfile.mkdtemp(prefix="netrecord-test-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def logroot(folder):
+    return folder / "log"
+
+
+@pytest.fixture
+def netrecord(logroot, backend):
+    """Start recorders; all are ended with the test."""
+    started = []
+
+    def start(target, *options, root=logroot, env=None, **settings):
+        env = {"NETRECORD_BACKEND": backend, **(env or {})}
+        started.append(Netrecord(target, root, *options, env=env, **settings))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+    for process in started:
+        for report in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
+            assert report not in process.stderr, process.stderr
+
+
+@pytest.fixture
+def root():
+    """For tests that need rights of root."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """In CI a skipped test is a failed one."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped") and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    if os.environ.get("CI") and skipped:
+        terminalreporter.write_line(f"CI: {len(skipped)} skipped, which counts as failure")

@@ -1,0 +1,90 @@
+#!/bin/bash
+# The main job before your eyes: a server, netrecord in front of it, three clients, and what netlog then tells.
+set -eu
+bin=$(cd "${1:-build/release}" && pwd)
+PATH=$bin:$PATH
+folder=$(mktemp -d "${TMPDIR:-/tmp}/netrecord-demo.XXXXXX")
+pids=()
+
+finish() {
+	status=$?
+	trap - EXIT
+	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+	rm -rf "$folder"
+	[ $status -eq 0 ] || echo "demo: failed with status $status" >&2
+	exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+bold= plain=
+[ ! -t 1 ] || { bold=$(printf '\033[1m') plain=$(printf '\033[0m'); }
+
+say() {
+	printf '\n%s# %s%s\n' "$bold" "$*" "$plain"
+}
+
+prompt() {
+	printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+}
+
+# run COMMAND: as a user would type it
+run() {
+	prompt "$*"
+	eval "$*"
+}
+
+fail() {
+	echo "demo: $*" >&2
+	exit 1
+}
+
+# wait until COMMAND succeeds, ten seconds at most
+await() {
+	for _ in $(seq 200); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	fail "waited in vain for: $*"
+}
+
+cd "$folder"
+mkfifo port
+demo_peer serve >port &
+pids+=($!)
+read -r server <port
+
+say "a key-value server listens on port $server; record what its clients do"
+prompt "netrecord -b 127.0.0.1 127.0.0.1 $server 0 demo &"
+netrecord -b 127.0.0.1 127.0.0.1 "$server" 0 demo 2>said &
+recorder=$!
+pids+=("$recorder")
+await grep -q 'listening on' said
+cat said
+port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' said)
+
+say "three clients: a conversation, binary bytes, an upload that half-closes"
+for session in talk blob upload; do
+	run demo_peer $session "$port"
+done
+prompt "kill -TERM %1"
+kill -TERM "$recorder"
+wait "$recorder" || fail "netrecord ended with status $?"
+pids=("${pids[0]}")
+
+say "what was recorded"
+run netlog list demo
+say "the first connection; the second, byte for byte"
+run netlog show demo_1
+run netlog show -x demo_2
+say "how fast it was, and whether the logs are whole"
+run netlog stat demo
+run netlog check demo
+say "for other programs"
+run "netlog json demo_1 | head -n 3"
+
+# not only shown: true
+[ "$(netlog json demo | grep -c '"type":"con"')" -eq 3 ] || fail "not three connections"
+grep -q 'VALUE green' demo_1 || fail "the answer is not in the log"
+[ "$(wc -c <demo_3)" -gt 200000 ] || fail "the upload is not in the log"
+printf '\nThe logs stood in %s; man ./docs/man/netrecord.1 tells the rest.\n' "$folder"

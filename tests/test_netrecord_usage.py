@@ -1,0 +1,135 @@
+"""What a user reads: help, version, and one line for every wrong use."""
+import socket
+
+import pytest
+
+from harness.peers import Server, echo, exchange
+from harness.proc import BIN, run
+
+NETRECORD = BIN / "netrecord"
+
+
+def refused(*argv, **options):
+    """Runs with a wrong use; returns the one line it says."""
+    done = run(NETRECORD, *argv, check=False, **options)
+    text = done.stderr.decode()
+    assert done.returncode == 2, f"exit status {done.returncode}: {text}"
+    assert done.stdout == b""
+    assert text.endswith("\n") and text.count("\n") == 1, f"not one line: {text!r}"
+    assert text.startswith("netrecord: "), text
+    assert not text.endswith(".\n"), text
+    assert text.isprintable() or text[:-1].isprintable()
+    return text
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option):
+    done = run(NETRECORD, option)
+    text = done.stdout.decode()
+    assert done.stderr == b""
+    assert "netrecord [options] host port proxyport logroot" in text
+    for word in """-b --bind -4 -6 -z --gzip --rotate --keep -x --exec -w --pcap -s --script -m --max-connections
+        --connect-timeout --idle-timeout --half-close-timeout --on-log-error --log-stall -u --user --no-index
+        --metrics --grace -h --help -V --version -v -q""".split():
+        assert word in text, f"{word} is not explained"
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option):
+    done = run(NETRECORD, option)
+    assert done.stdout.startswith(b"netrecord ") and done.stdout.count(b"\n") == 1
+    assert done.stderr == b""
+
+
+SERVER = ("127.0.0.1", "9")
+CASES = {
+    "nothing": (),
+    "one operand": ("127.0.0.1",),
+    "three operands": (*SERVER, "0"),
+    "five operands": (*SERVER, "0", "{root}", "more"),
+    "port is no number": ("127.0.0.1", "http!", "0", "{root}"),
+    "port too large": ("127.0.0.1", "65536", "0", "{root}"),
+    "port negative": ("127.0.0.1", "--", "-1", "0", "{root}"),
+    "server port 0": ("127.0.0.1", "0", "0", "{root}"),
+    "proxyport no number": (*SERVER, "x", "{root}"),
+    "proxyport too large": (*SERVER, "65536", "{root}"),
+    "host:port with a bad port": ("127.0.0.1:99999", "0", "{root}"),
+    "unclosed bracket": ("[::1:80", "0", "{root}"),
+    "unknown host": ("no-such-host.invalid", "80", "0", "{root}"),
+    "empty host": ("", "80", "0", "{root}"),
+    "empty logroot": (*SERVER, "0", ""),
+    "logroot in a missing directory": (*SERVER, "0", "{folder}/missing/log"),
+    "logroot that is a directory": (*SERVER, "0", "{folder}/"),
+    "unknown option": ("--nonsense", *SERVER, "0", "{root}"),
+    "unknown letter": ("-Y", *SERVER, "0", "{root}"),
+    "option without its argument": (*SERVER, "0", "{root}", "--rotate"),
+    "bad size": ("--rotate", "12q", *SERVER, "0", "{root}"),
+    "negative size": ("--rotate", "-5", *SERVER, "0", "{root}"),
+    "size 0": ("--rotate", "0", *SERVER, "0", "{root}"),
+    "keep without rotate": ("--keep", "10k", *SERVER, "0", "{root}"),
+    "bad time": ("--idle-timeout", "soon", *SERVER, "0", "{root}"),
+    "negative time": ("--connect-timeout", "-3", *SERVER, "0", "{root}"),
+    "bad gzip level": ("-z12", *SERVER, "0", "{root}"),
+    "bad number of connections": ("-m", "none", *SERVER, "0", "{root}"),
+    "no connections": ("-m", "0", *SERVER, "0", "{root}"),
+    "bad policy": ("--on-log-error", "panic", *SERVER, "0", "{root}"),
+    "bad bind address": ("-b", "999.1.1.1", *SERVER, "0", "{root}"),
+    "address of another machine": ("-b", "192.0.2.1", *SERVER, "0", "{root}"),
+    "families that exclude the address": ("-6", "-b", "127.0.0.1", *SERVER, "0", "{root}"),
+    "unknown user": ("-u", "no-such-user", *SERVER, "0", "{root}"),
+    "live pcap, not in this build": ("-w", "-", *SERVER, "0", "{root}"),
+    "script, not in this build": ("-s", "x.lua", *SERVER, "0", "{root}"),
+    "server by script, not in this build": ("-", "-", "0", "{root}"),
+    "control character": ("127.0.0.1", "8\x1b[31m0", "0", "{root}"),
+}
+
+
+@pytest.mark.parametrize("argv", CASES.values(), ids=CASES.keys())
+def test_wrong_use_is_one_line_and_exit_2(folder, argv):
+    refused(*(word.format(folder=folder, root=folder / "log") for word in argv))
+    assert list(folder.iterdir()) == [], "something was created nevertheless"
+
+
+WORDS = {
+    "unknown host": "no-such-host.invalid",
+    "proxyport too large": "65536",
+    "bad size": "12q",
+    "bad time": "soon",
+    "logroot in a missing directory": "/missing",
+    "bad policy": "panic",
+    "unknown user": "no-such-user",
+    "live pcap, not in this build": "-w",
+    "script, not in this build": "-s",
+    "unknown option": "nonsense",
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_the_line_names_what_is_wrong(folder, case):
+    line = refused(*(word.format(folder=folder, root=folder / "log") for word in CASES[case]))
+    assert WORDS[case] in line
+
+
+def test_port_in_use(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = refused("-b", "127.0.0.1", *SERVER, str(port), folder / "log")
+    assert str(port) in line and "in use" in line.lower()
+
+
+def test_directory_that_may_not_be_written(folder, root):
+    """Told at the start, as the user that will write."""
+    place = folder / "private"
+    place.mkdir(mode=0o700)
+    assert "ermission denied" in refused("-u", "nobody", *SERVER, "0", place / "log")
+
+
+@pytest.mark.parametrize("option, lines", [("-q", 0), ("-v", 2)])
+def test_quiet_and_verbose(netrecord, folder, option, lines):
+    """-q still announces the listener, as scripts wait for it, and says no more; -v tells of connections."""
+    with Server(echo) as server:
+        nr = netrecord(server.address, option, "-b", "127.0.0.1")
+        exchange(nr.address, b"x")
+        nr.stop()
+    assert len(nr.lines) - 1 >= lines if lines else len(nr.lines) == 1
