@@ -11,7 +11,8 @@ struct timeline_event {
 	struct record record;
 	int64_t clock;	       /* nanoseconds on the clock all logs share: wall clock where the index has it,
 				  else the record's own time */
-	struct reader *reader; /* fetch payload with reader_data() before the next call */
+	struct reader *reader; /* fetch payload with reader_data() before the next call; NULL only if
+				  there was no memory for it (READER_FAILED, errno is set) */
 };
 
 /* A timeline over `set`, which must outlive it. Logs whose start the index knows are opened only when their
