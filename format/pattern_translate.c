@@ -1,0 +1,186 @@
+#include "format/pattern_translate.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define DEPTH_MAX 200 /* of parentheses: the compiler of regular expressions recurs */
+
+struct translation {
+	const char *at; /* what is left of the text */
+	char *out;
+	int depth;
+};
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Take the escape at `at`, a backslash, if it stands for a byte. Returns 1, 0 if it is none, -1 if
+ * it is no valid \xHH. */
+static int
+take_byte(struct translation *translation, char *byte)
+{
+	const char *at = translation->at + 1;
+	int high, low;
+
+	switch (*at) {
+	case 'r':
+		*byte = '\r';
+		break;
+	case 'n':
+		*byte = '\n';
+		break;
+	case 't':
+		*byte = '\t';
+		break;
+	case 'x':
+		high = hex_digit(at[1]);
+		low = high < 0 ? -1 : hex_digit(at[2]);
+		if (low < 0)
+			return -1;
+		*byte = (char)(high << 4 | low);
+		at += 2;
+		break;
+	default:
+		return 0;
+	}
+	translation->at = at + 1;
+	return 1;
+}
+
+static bool
+is_special(char c)
+{
+	return c != '\0' && strchr(".[]()*+?{}|^$\\", c) != NULL;
+}
+
+static const char *
+translate_escape(struct translation *translation)
+{
+	char byte;
+	int taken = take_byte(translation, &byte);
+
+	if (taken < 0)
+		return "\\x wants two hexadecimal digits";
+	if (taken == 0) {
+		byte = translation->at[1];
+		if (byte == '\0')
+			return "trailing backslash";
+		if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z'))
+			return "unknown escape: only \\xHH, \\r, \\n and \\t are understood";
+		if (byte >= '0' && byte <= '9')
+			return "back-references are not supported";
+		translation->at += 2;
+	}
+	if (is_special(byte))
+		*translation->out++ = '\\';
+	*translation->out++ = byte;
+	return NULL;
+}
+
+/* A byte that was escaped inside brackets: as a collating symbol where it would mean something
+ * there. */
+static void
+bracket_byte(struct translation *translation, char byte)
+{
+	bool special = byte == ']' || byte == '[' || byte == '^' || byte == '-';
+
+	if (special) {
+		*translation->out++ = '[';
+		*translation->out++ = '.';
+	}
+	*translation->out++ = byte;
+	if (special) {
+		*translation->out++ = '.';
+		*translation->out++ = ']';
+	}
+}
+
+/* Copy "[:alpha:]", "[.x.]" or "[=x=]" inside brackets. Returns false if it does not end. */
+static bool
+copy_class(struct translation *translation)
+{
+	const char close[] = {translation->at[1], ']', '\0'};
+	const char *end = strstr(translation->at + 2, close);
+	size_t length;
+
+	if (end == NULL)
+		return false;
+	length = (size_t)(end + 2 - translation->at);
+	memcpy(translation->out, translation->at, length);
+	translation->out += length;
+	translation->at += length;
+	return true;
+}
+
+static const char *
+translate_bracket(struct translation *translation)
+{
+	static const char unmatched[] = "unmatched [";
+	bool first = true;
+
+	*translation->out++ = *translation->at++;
+	if (*translation->at == '^')
+		*translation->out++ = *translation->at++;
+	for (; *translation->at != ']' || first; first = false) {
+		char byte = *translation->at;
+		int taken;
+		if (byte == '\0')
+			return unmatched;
+		if (byte == '[' && translation->at[1] != '\0' &&
+		    strchr(":.=", translation->at[1]) != NULL) {
+			if (!copy_class(translation))
+				return unmatched;
+			continue;
+		}
+		if (byte == '\\') {
+			taken = take_byte(translation, &byte);
+			if (taken < 0)
+				return "\\x wants two hexadecimal digits";
+			if (taken > 0) {
+				bracket_byte(translation, byte);
+				continue;
+			}
+			/* "\\" is a backslash, once or twice, and what follows it is no escape */
+			if (translation->at[1] == '\\')
+				translation->at++;
+		}
+		*translation->out++ = byte;
+		translation->at++;
+	}
+	*translation->out++ = *translation->at++;
+	return NULL;
+}
+
+const char *
+pattern_translate(const char *text, char *regex, size_t *length)
+{
+	struct translation translation = {.at = text, .out = regex};
+
+	while (*translation.at != '\0') {
+		const char *wrong = NULL;
+		if (*translation.at == '\\') {
+			wrong = translate_escape(&translation);
+		} else if (*translation.at == '[') {
+			wrong = translate_bracket(&translation);
+		} else {
+			translation.depth += *translation.at == '(';
+			translation.depth -= *translation.at == ')';
+			*translation.out++ = *translation.at++;
+		}
+		if (wrong == NULL && translation.depth > DEPTH_MAX)
+			wrong = "parentheses are nested too deeply";
+		if (wrong != NULL)
+			return wrong;
+	}
+	*length = (size_t)(translation.out - regex);
+	return NULL;
+}
