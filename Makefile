@@ -84,8 +84,11 @@ check-slow: all
 fuzz:
 	@tests/install-deps.sh build check
 	@MAKE='$(MAKE)' tests/fuzz.sh $(FUZZ_SECONDS)
-bench: all
-	NETRECORD_BIN=$B tests/bench/run
+$B/bench/load: $(call objects,tests/bench)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LIBS)
+bench: all $B/bench/load
+	tests/bench/run --build $B $(BENCH)
 lint:
 	@tests/lint.sh
 layers:
