@@ -252,6 +252,12 @@ reader_whole(const struct reader *reader)
 	return reader->whole;
 }
 
+int
+reader_error(const struct reader *reader)
+{
+	return reader->status == READER_FAILED ? reader->error : 0;
+}
+
 const char *
 reader_name(const struct reader *reader)
 {

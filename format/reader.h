@@ -52,6 +52,9 @@ uint64_t reader_offset(const struct reader *reader);
 /* Byte offset behind the last record known to be whole: what `netlog check --repair` keeps. */
 uint64_t reader_whole(const struct reader *reader);
 
+/* After READER_FAILED: why, as an errno (EILSEQ: damaged gzip data). 0 else. */
+int reader_error(const struct reader *reader);
+
 /* The name given to reader_new(). */
 const char *reader_name(const struct reader *reader);
 
