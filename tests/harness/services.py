@@ -136,7 +136,9 @@ class Postgres(Service):
     stop_signal = signal.SIGINT
 
     def as_user(self, *words):
-        return ["runuser", "-u", "postgres", "--", *words] if os.geteuid() == 0 else list(words)
+        if os.geteuid() != 0:
+            return list(words)
+        return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *words]
 
     def prepare(self):
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name))
@@ -181,8 +183,8 @@ class GitDaemon(Service):
     """Serves the repository `project.git`, readable and writable, with some history in it."""
 
     def git(self, *words, cwd=None):
-        identity = [f"-c{key}={value}" for key, value in (("user.name", "tester"), ("user.email", "t@example.org"))]
-        return run("git", *identity, "-csafe.directory=*", *words, cwd=cwd or self.folder, env=BARE, patience=60)
+        identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.org"]
+        return run("git", *identity, *words, cwd=cwd or self.folder, env=BARE, patience=60)
 
     def prepare(self):
         tree = self.folder / "tree"
