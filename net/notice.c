@@ -11,6 +11,8 @@
 #include <vis.h>
 
 #define MESSAGE_MAX 2000
+#define RATION 10
+#define RATION_WINDOW INT64_C(1000000000)
 
 static _Atomic int shown = NOTICE_INFO;
 
@@ -43,4 +45,30 @@ notice(enum notice_level level, const char *format, ...)
 		goto out;
 out:
 	errno = error;
+}
+
+bool
+notice_ration_take(struct notice_ration *ration, int64_t now)
+{
+	if (ration->withheld == 0 && now - ration->window >= RATION_WINDOW) {
+		ration->window = now;
+		ration->said = 0;
+	}
+	if (ration->said < RATION) {
+		ration->said++;
+		return true;
+	}
+	ration->withheld++;
+	return false;
+}
+
+uint64_t
+notice_ration_rest(struct notice_ration *ration, int64_t now)
+{
+	uint64_t rest = ration->withheld;
+
+	if (rest == 0 || now - ration->window < RATION_WINDOW)
+		return 0;
+	ration->withheld = 0;
+	return rest;
 }

@@ -3,6 +3,9 @@
 #ifndef NET_NOTICE_H
 #define NET_NOTICE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum notice_level {
 	NOTICE_ANNOUNCE, /* where it listens, counters that were asked for: -q does not suppress
 			    these */
@@ -23,5 +26,22 @@ void notice_set_level(enum notice_level level);
  * and bytes of others may stand in a message. errno is kept.
  */
 void notice(enum notice_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Keeps a flood of alike notices readable: some ten a second are said, the others are counted. One
+ * for each thread and kind of notice.
+ */
+struct notice_ration {
+	int64_t window; /* when the current second began */
+	unsigned said;	/* in it */
+	uint64_t withheld;
+};
+
+/* May one more be said now (thread_clock() or loop_now())? If not it is counted as withheld. */
+bool notice_ration_take(struct notice_ration *ration, int64_t now);
+
+/* How many were withheld, to be told in one line; 0 while the current second lasts, and afterwards.
+ */
+uint64_t notice_ration_rest(struct notice_ration *ration, int64_t now);
 
 #endif

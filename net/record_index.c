@@ -1,0 +1,139 @@
+#include "net/record_index.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/notice.h"
+
+#define LINE_SIZE 4096
+#define WAITING_MAX (4 * 1024 * 1024) /* some 10,000 connections' lines */
+#define RETRY_AFTER INT64_C(1000000000)
+
+int
+record_index_open(struct record_index *index, const struct log_root *root)
+{
+	struct stat status;
+	char last = '\n';
+
+	*index = (struct record_index){.size = 4 * LINE_SIZE};
+	index->fd = log_root_open_index(root);
+	if (index->fd < 0)
+		return -1;
+	index->lines = malloc(index->size);
+	if (index->lines == NULL) {
+		close(index->fd);
+		index->fd = -1;
+		return -1;
+	}
+	/* A crash may have left part of a line: the next one must not become part of it. */
+	if (fstat(index->fd, &status) == 0 && status.st_size > 0 &&
+	    pread(index->fd, &last, 1, status.st_size - 1) == 1)
+		index->midline = last != '\n';
+	return 0;
+}
+
+void
+record_index_close(struct record_index *index)
+{
+	if (index->fd >= 0)
+		close(index->fd);
+	free(index->lines);
+	*index = (struct record_index){.fd = -1};
+}
+
+/* Have room for one more line; false if there is to be none. */
+static bool
+index_reserve(struct record_index *index)
+{
+	if (index->size - index->used >= LINE_SIZE)
+		return true;
+	if (index->size >= WAITING_MAX)
+		return false;
+	char *larger = realloc(index->lines, 2 * index->size);
+	if (larger == NULL)
+		return false;
+	index->lines = larger;
+	index->size *= 2;
+	return true;
+}
+
+void
+record_index_add(struct record_index *index, const struct index_entry *entry)
+{
+	if (index->fd < 0)
+		return;
+	if (!index_reserve(index)) {
+		if (index->overflow++ == 0)
+			notice(NOTICE_ERROR,
+			    "index cannot be written: some connections will be missing in it");
+		return;
+	}
+	index->used += index_encode(entry, index->lines + index->used, index->size - index->used);
+}
+
+static void
+index_said_failed(struct record_index *index, int64_t now, int error)
+{
+	if (index->retry == 0)
+		notice(NOTICE_ERROR, "index: %s: will be tried again", strerror(error));
+	index->retry = now + RETRY_AFTER;
+}
+
+static void
+index_said_written(struct record_index *index)
+{
+	if (index->retry != 0)
+		notice(NOTICE_WARNING,
+		    "index is written again, %" PRIu64 " of its lines are missing",
+		    index->overflow);
+	index->retry = 0;
+	index->overflow = 0;
+}
+
+/* Part of the lines was written: take it back, unless another recorder has written behind it. */
+static void
+index_take_back(struct record_index *index, size_t written)
+{
+	struct stat status;
+	off_t end = lseek(index->fd, 0, SEEK_CUR);
+
+	if (end >= (off_t)written && fstat(index->fd, &status) == 0 && status.st_size == end &&
+	    ftruncate(index->fd, end - (off_t)written) == 0)
+		return;
+	/* The whole lines of it are in. */
+	size_t whole = written;
+	while (whole > 0 && index->lines[whole - 1] != '\n')
+		whole--;
+	index->midline = whole < written;
+	memmove(index->lines, index->lines + whole, index->used - whole);
+	index->used -= whole;
+}
+
+void
+record_index_flush(struct record_index *index, int64_t now, bool force)
+{
+	if (index->fd < 0 || index->used == 0 || (now < index->retry && !force))
+		return;
+	if (index->midline) {
+		if (write(index->fd, "\n", 1) != 1) {
+			index_said_failed(index, now, errno);
+			return;
+		}
+		index->midline = false;
+	}
+	ssize_t written = write(index->fd, index->lines, index->used);
+	if (written == (ssize_t)index->used) {
+		index->used = 0;
+		index_said_written(index);
+		return;
+	}
+	if (written < 0 && errno == EINTR)
+		return;
+	index_said_failed(index, now, written < 0 ? errno : ENOSPC);
+	if (written > 0)
+		index_take_back(index, (size_t)written);
+}

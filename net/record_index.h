@@ -1,0 +1,33 @@
+/* Appends to the index beside the logs. What cannot be written is kept, within bounds, and tried
+ * again. */
+#ifndef NET_RECORD_INDEX_H
+#define NET_RECORD_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/index.h"
+#include "format/writer.h"
+
+struct record_index {
+	int fd;
+	char *lines; /* not yet written, each whole */
+	size_t used;
+	size_t size;
+	int64_t retry;	   /* when to try again, by thread_clock(); 0: nothing has failed */
+	bool midline;	   /* the file ends inside a line that is not ours to take back */
+	uint64_t overflow; /* lines for which there was no room */
+};
+
+/* Returns 0, or -1 with errno. */
+int record_index_open(struct record_index *index, const struct log_root *root);
+void record_index_close(struct record_index *index);
+
+void record_index_add(struct record_index *index, const struct index_entry *entry);
+
+/* Write all lines that wait with one write(2), unless it failed a short while ago and `force` is
+ * not set. */
+void record_index_flush(struct record_index *index, int64_t now, bool force);
+
+#endif

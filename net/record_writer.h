@@ -1,0 +1,27 @@
+/* The recorder's writer thread: takes batches from the queue and writes logs, index, and commands'
+ * jobs. */
+#ifndef NET_RECORD_WRITER_H
+#define NET_RECORD_WRITER_H
+
+#include "net/record_queue.h"
+#include "net/recorder.h"
+
+struct record_writer;
+
+/*
+ * Open the logroot and the index. `epoch` is the loop time that logs count from, `wall` what to add
+ * to a loop time for the wall clock. `queue` and `loop` must outlive it; of `config` only metrics
+ * and lost_context. Returns NULL with errno.
+ */
+struct record_writer *record_writer_new(const struct recorder_config *config,
+    struct record_queue *queue, struct loop *loop, int64_t epoch, int64_t wall);
+
+/* Start the thread; it ends after record_queue_stop(). Returns 0, or -1 with errno. */
+int record_writer_start(struct record_writer *writer);
+
+/* Wait for the thread's end. */
+void record_writer_join(struct record_writer *writer);
+
+void record_writer_free(struct record_writer *writer);
+
+#endif

@@ -1,0 +1,294 @@
+#include "net/recorder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "net/record_writer.h"
+#include "net/recorder_state.h"
+#include "net/relay.h"
+#include "net/thread.h"
+
+#define MILLISECOND INT64_C(1000000)
+#define SECOND (1000 * MILLISECOND)
+#define QUEUE_SIZE (64 * 1024 * 1024)
+#define HAND_OVER_AFTER (5 * MILLISECOND) /* however little there is */
+
+#define OWNER(timer, member)                                                                       \
+	((struct recorder *)(void *)((char *)(timer)-offsetof(struct recorder, member)))
+
+/* -- the queue's bound -- */
+
+static void
+recorder_resume(struct recorder *recorder)
+{
+	struct recording *recording;
+
+	/* Those resumed may fill the queue again: the rest then stays blocked, in order. */
+	while (!recorder->blocking && (recording = TAILQ_FIRST(&recorder->blocked)) != NULL) {
+		TAILQ_REMOVE(&recorder->blocked, recording, blocked);
+		recording->is_blocked = false;
+		relay_resume(recording->observer.relay);
+	}
+}
+
+static void
+recorder_unblock(struct recorder *recorder)
+{
+	recorder->blocking = recorder->shedding = false;
+	loop_timer_cancel(recorder->loop, &recorder->stall_timer);
+	recorder_resume(recorder);
+}
+
+static bool
+recorder_drained(struct recorder *recorder)
+{
+	return record_queue_held(&recorder->queue) < recorder->queue.bound / 2;
+}
+
+/* Ask the writer for a wake-up; true if the queue has drained before it could see that. */
+static bool
+recorder_await_drain(struct recorder *recorder)
+{
+	atomic_store(&recorder->queue.drain_wanted, true);
+	return recorder_drained(recorder) && atomic_exchange(&recorder->queue.drain_wanted, false);
+}
+
+static void
+recorder_check_bound(struct recorder *recorder)
+{
+	if (recorder->blocking || recorder->shedding ||
+	    record_queue_held(&recorder->queue) <= recorder->queue.bound)
+		return;
+	if (recorder_await_drain(recorder))
+		return;
+	recorder->blocking = true;
+	loop_timer_set(
+	    recorder->loop, &recorder->stall_timer, loop_now(recorder->loop) + recorder->stall);
+}
+
+static void
+recorder_stalled(struct timer *timer)
+{
+	struct recorder *recorder = OWNER(timer, stall_timer);
+
+	recorder->blocking = false;
+	recorder->shedding = true;
+	recorder_resume(recorder);
+}
+
+/* Log of a recording that the writer has given up: --on-log-error close. */
+static void
+recorder_take_failed(struct recorder *recorder)
+{
+	struct record_queue *queue = &recorder->queue;
+	struct recording *recording;
+
+	pthread_mutex_lock(&queue->mutex);
+	while ((recording = SLIST_FIRST(&queue->failed)) != NULL) {
+		SLIST_REMOVE_HEAD(&queue->failed, next_failed);
+		recording->is_reported = false;
+		if (recording->finished)
+			free(recording);
+		else if (!recording->closed)
+			relay_kill(recording->observer.relay);
+	}
+	pthread_mutex_unlock(&queue->mutex);
+}
+
+static void
+recorder_woken(void *context)
+{
+	struct recorder *recorder = context;
+
+	recorder_take_failed(recorder);
+	if (!recorder->blocking && !recorder->shedding)
+		return;
+	if (recorder_drained(recorder) || recorder_await_drain(recorder)) {
+		atomic_store(&recorder->queue.drain_wanted, false);
+		recorder_unblock(recorder);
+	}
+}
+
+/* -- batches -- */
+
+void
+recorder_push(struct recorder *recorder)
+{
+	struct batch *batch = recorder->batch;
+
+	recorder->batch = NULL;
+	record_queue_push(&recorder->queue, batch);
+	atomic_store_explicit(&recorder->metrics->counters[COUNTER_LOG_QUEUE],
+	    record_queue_held(&recorder->queue), memory_order_relaxed);
+	recorder_check_bound(recorder);
+}
+
+static void
+recorder_hand_over(struct timer *timer)
+{
+	struct recorder *recorder = OWNER(timer, hand_over);
+
+	if (recorder->batch != NULL && recorder->batch->used > 0)
+		recorder_push(recorder);
+}
+
+/* Room for one operation with `size` bytes behind it; NULL if there is no memory. */
+struct op *
+recorder_op(struct recorder *recorder, struct recording *recording, enum op_kind kind, int64_t time,
+    size_t size)
+{
+	size_t room = op_room(size);
+
+	if (recorder->batch != NULL && recorder->batch->used + room > BATCH_ARENA)
+		recorder_push(recorder);
+	if (recorder->batch == NULL)
+		recorder->batch = record_queue_batch(&recorder->queue);
+	if (recorder->batch == NULL)
+		return NULL;
+	if (recorder->hand_over.due == 0)
+		loop_timer_set(recorder->loop, &recorder->hand_over,
+		    loop_now(recorder->loop) + HAND_OVER_AFTER);
+	struct op *op = (struct op *)(void *)(recorder->batch->arena + recorder->batch->used);
+	recorder->batch->used += room;
+	*op = (struct op){
+	    .recording = recording, .time = time, .behind = (uint16_t)size, .kind = (uint8_t)kind};
+	return op;
+}
+
+/* -- what is told once a second -- */
+
+void
+recorder_set_summary(struct recorder *recorder)
+{
+	if (recorder->summary.due == 0)
+		loop_timer_set(
+		    recorder->loop, &recorder->summary, loop_now(recorder->loop) + SECOND);
+}
+
+static void
+recorder_say_rest(struct recorder *recorder, int64_t now)
+{
+	uint64_t rest = notice_ration_rest(&recorder->ration, now);
+
+	if (rest > 0)
+		notice(NOTICE_ERROR, "%s: log queue full: %" PRIu64 " more recordings have ended",
+		    recorder->root, rest);
+	if (recorder->unlogged > 0)
+		notice(NOTICE_ERROR, "%s: log queue full: %" PRIu64 " connections got no log",
+		    recorder->root, recorder->unlogged);
+	recorder->unlogged = 0;
+}
+
+static void
+recorder_summary(struct timer *timer)
+{
+	struct recorder *recorder = OWNER(timer, summary);
+
+	recorder_say_rest(recorder, loop_now(recorder->loop));
+	if (recorder->ration.withheld > 0)
+		recorder_set_summary(recorder);
+}
+
+/* -- life -- */
+
+static int64_t
+wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+struct recorder *
+recorder_new(struct loop *loop, const struct recorder_config *config)
+{
+	struct recorder_config mine = *config;
+	struct recorder *recorder = calloc(1, sizeof(*recorder));
+
+	if (recorder == NULL)
+		return NULL;
+	size_t bound = config->queue_size > 0 ? config->queue_size : QUEUE_SIZE;
+	if (record_queue_init(&recorder->queue, bound) != 0) {
+		free(recorder);
+		return NULL;
+	}
+	if (mine.metrics == NULL)
+		mine.metrics = &recorder->unused;
+	recorder->loop = loop;
+	recorder->metrics = mine.metrics;
+	recorder->lost = config->lost;
+	recorder->lost_context = config->lost_context;
+	recorder->stall = config->stall;
+	recorder->close_on_error = config->close_on_error;
+	TAILQ_INIT(&recorder->blocked);
+	timer_init(&recorder->hand_over, recorder_hand_over);
+	timer_init(&recorder->stall_timer, recorder_stalled);
+	timer_init(&recorder->summary, recorder_summary);
+	loop_on_wake(loop, recorder_woken, recorder);
+	int64_t epoch = loop_refresh(loop);
+	int64_t wall = wall_clock() - epoch;
+	recorder->root = strdup(config->root);
+	if (recorder->root == NULL)
+		goto failed;
+	recorder->writer = record_writer_new(&mine, &recorder->queue, loop, epoch, wall);
+	if (recorder->writer == NULL || record_writer_start(recorder->writer) != 0)
+		goto failed;
+	recorder->started = true;
+	return recorder;
+failed:;
+	int error = errno;
+	recorder_free(recorder);
+	errno = error;
+	return NULL;
+}
+
+int
+recorder_finish(struct recorder *recorder)
+{
+	struct record_queue *queue = &recorder->queue;
+	int64_t patience = recorder->stall > SECOND ? recorder->stall : SECOND;
+	int64_t since = thread_clock();
+	unsigned before = atomic_load_explicit(&queue->progress, memory_order_relaxed);
+
+	if (!recorder->started)
+		return 0;
+	if (recorder->batch != NULL && recorder->batch->used > 0)
+		recorder_push(recorder);
+	recorder_say_rest(recorder, INT64_MAX);
+	record_queue_stop(queue);
+	while (!record_queue_ended(queue, thread_clock() + 50 * MILLISECOND)) {
+		unsigned progress = atomic_load_explicit(&queue->progress, memory_order_relaxed);
+		if (progress != before)
+			since = thread_clock();
+		before = progress;
+		if (thread_clock() - since > patience) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+	record_writer_join(recorder->writer);
+	recorder->started = false;
+	recorder_take_failed(recorder);
+	return 0;
+}
+
+void
+recorder_free(struct recorder *recorder)
+{
+	if (recorder == NULL)
+		return;
+	if (recorder->started)
+		recorder_finish(recorder);
+	loop_timer_cancel(recorder->loop, &recorder->hand_over);
+	loop_timer_cancel(recorder->loop, &recorder->stall_timer);
+	loop_timer_cancel(recorder->loop, &recorder->summary);
+	free(recorder->batch);
+	record_writer_free(recorder->writer);
+	record_queue_release(&recorder->queue);
+	free(recorder->root);
+	free(recorder);
+}

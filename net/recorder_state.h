@@ -1,0 +1,48 @@
+/* What recorder.c and recording.c know of the recorder, the loop's side of it. Private to them. */
+#ifndef NET_RECORDER_STATE_H
+#define NET_RECORDER_STATE_H
+
+#include "net/notice.h"
+#include "net/recorder.h"
+#include "net/recording.h"
+
+TAILQ_HEAD(blocked_list, recording);
+
+/* Belongs to the loop's thread, but for `queue`. */
+struct recorder {
+	struct loop *loop;
+	struct record_queue queue;
+	struct record_writer *writer;
+	struct metrics *metrics;
+	void (*lost)(void *context);
+	void *lost_context;
+	char *root;
+	int64_t stall;
+	bool close_on_error;
+	bool started;		  /* the writer's thread is there */
+	struct batch *batch;	  /* being filled; NULL: none yet */
+	struct timer hand_over;	  /* set when the batch got its first operation */
+	struct timer stall_timer; /* set while `blocking` */
+	struct timer summary;	  /* set while `unlogged` or the ration has something to tell */
+	bool blocking;		  /* the queue is full: relays are told not to receive */
+	bool shedding;		  /* and has been for too long: recordings end instead */
+	struct blocked_list blocked;
+	struct notice_ration ration;
+	uint64_t unlogged;     /* connections since the last summary that got no log */
+	struct metrics unused; /* if the owner counts nothing */
+};
+
+/*
+ * Room for one operation with `size` bytes behind it, in the batch that recorder->batch is then;
+ * NULL if there is no memory. The batch is handed over when it is full or some milliseconds old.
+ */
+struct op *recorder_op(struct recorder *recorder, struct recording *recording, enum op_kind kind,
+    int64_t time, size_t size);
+
+/* Hand the batch over now. */
+void recorder_push(struct recorder *recorder);
+
+/* Have what `unlogged` and the ration withheld told within a second. */
+void recorder_set_summary(struct recorder *recorder);
+
+#endif
