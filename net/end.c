@@ -1,3 +1,5 @@
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +24,19 @@ end_socket_shutdown(struct end *end)
 	return shutdown(end->watch.fd, SHUT_WR);
 }
 
+static size_t
+end_socket_unsent(struct end *end)
+{
+	int family = 0, unsent = 0;
+	socklen_t length = sizeof(family);
+
+	/* What a unix socket has sent is in its peer's hands, and there is no reset. */
+	if (getsockopt(end->watch.fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == -1 ||
+	    family == AF_UNIX || ioctl(end->watch.fd, SIOCOUTQ, &unsent) == -1)
+		return 0;
+	return (size_t)unsent;
+}
+
 static void
 end_socket_close(struct end *end, bool reset)
 {
@@ -35,5 +50,6 @@ const struct end_ops end_socket_ops = {
     .receive = end_socket_receive,
     .send = end_socket_send,
     .shutdown = end_socket_shutdown,
+    .unsent = end_socket_unsent,
     .close = end_socket_close,
 };

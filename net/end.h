@@ -19,6 +19,8 @@ struct end_ops {
 	ssize_t (*send)(struct end *end, const void *data, size_t size);
 	/* End our own stream (FIN); the other direction goes on. Returns -1 with errno. */
 	int (*shutdown)(struct end *end);
+	/* Bytes that a reset would throw away: sent, but not yet acknowledged by the peer. */
+	size_t (*unsent)(struct end *end);
 	/* Release the descriptor, which is not watched any more; with RST if `reset`. */
 	void (*close)(struct end *end, bool reset);
 };
