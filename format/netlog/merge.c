@@ -1,0 +1,197 @@
+#include "format/netlog/netlog.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/netlog/newroot.h"
+#include "format/netlog/summary.h"
+#include "format/netlog/text.h"
+
+/* One recorder's run: where the zero of its logs' times lies on the wall clock. */
+struct run {
+	const char *id;
+	int64_t first_start; /* of the connection that `zero` was taken from */
+	int64_t zero;
+};
+
+/* One log to be merged. */
+struct source_log {
+	const struct logset_item *item;
+	int64_t begin; /* on the merged clock */
+	int64_t shift; /* what is added to its times */
+	size_t position;
+};
+
+struct merge {
+	struct invocation *invocation;
+	struct logset set;
+	struct run *runs;
+	size_t run_count;
+	int64_t base; /* wall clock of the merged zero: the earliest run's */
+	struct source_log *logs;
+};
+
+static bool
+has_clock(const struct logset_item *item)
+{
+	return item->indexed && item->entry.start != 0;
+}
+
+static struct run *
+run_find(const struct merge *merge, const char *id)
+{
+	for (size_t i = 0; i < merge->run_count; i++) {
+		if (strcmp(merge->runs[i].id, id) == 0)
+			return &merge->runs[i];
+	}
+	return NULL;
+}
+
+/*
+ * Every run has one zero, taken from its first connection: the wall clock may have been set while
+ * it ran, and what overlapped must go on doing so.
+ */
+static int
+runs_collect(struct merge *merge)
+{
+	merge->runs = calloc(merge->set.count + 1, sizeof(*merge->runs));
+	if (merge->runs == NULL)
+		return -1;
+	for (size_t i = 0; i < merge->set.count; i++) {
+		const struct index_entry *entry = &merge->set.items[i].entry;
+		struct run *run;
+		if (!has_clock(&merge->set.items[i]))
+			continue;
+		run = run_find(merge, entry->run);
+		if (run == NULL) {
+			run = &merge->runs[merge->run_count++];
+			*run = (struct run){entry->run, INT64_MAX, 0};
+		}
+		if (entry->start < run->first_start) {
+			run->first_start = entry->start;
+			run->zero = entry->start - entry->time;
+		}
+	}
+	merge->base = merge->run_count > 0 ? INT64_MAX : 0;
+	for (size_t i = 0; i < merge->run_count; i++) {
+		if (merge->runs[i].zero < merge->base)
+			merge->base = merge->runs[i].zero;
+	}
+	return 0;
+}
+
+static int
+log_place(struct merge *merge, struct source_log *log, size_t position)
+{
+	const struct logset_item *item = &merge->set.items[position];
+	struct summary summary;
+
+	*log = (struct source_log){.item = item, .position = position};
+	if (has_clock(item)) {
+		log->shift = run_find(merge, item->entry.run)->zero - merge->base;
+		log->begin = log->shift + item->entry.time;
+		return 0;
+	}
+	if (merge->invocation->verbose > 0 && merge->run_count > 0)
+		warnx("%s: not in an index, taken as if recorded from the earliest start on",
+		    text_name(item->name));
+	if (summary_read(&summary, item) != 0) {
+		warn("%s", text_name(item->name));
+		return -1;
+	}
+	log->begin = summary.records > 0 ? summary.begin : INT64_MAX;
+	return 0;
+}
+
+static int
+log_compare(const void *one, const void *other)
+{
+	const struct source_log *a = one, *b = other;
+
+	if (a->begin != b->begin)
+		return a->begin < b->begin ? -1 : 1;
+	return a->position < b->position ? -1 : a->position > b->position;
+}
+
+/* Returns 0, or -1 after a message. */
+static int
+logs_order(struct merge *merge)
+{
+	merge->logs = calloc(merge->set.count + 1, sizeof(*merge->logs));
+	if (merge->logs == NULL || runs_collect(merge) != 0) {
+		warn(NULL);
+		return -1;
+	}
+	for (size_t i = 0; i < merge->set.count; i++) {
+		if (log_place(merge, &merge->logs[i], i) != 0)
+			return -1;
+	}
+	qsort(merge->logs, merge->set.count, sizeof(*merge->logs), log_compare);
+	return 0;
+}
+
+static int
+merge_to(struct merge *merge, const char *root, bool gzip)
+{
+	struct newroot *newroot;
+	int status = STATUS_OK;
+
+	if (logs_order(merge) != 0)
+		return STATUS_ERROR;
+	newroot = newroot_open(root, gzip);
+	if (newroot == NULL)
+		return STATUS_ERROR;
+	for (size_t i = 0; i < merge->set.count && status != STATUS_ERROR; i++) {
+		const struct source_log *log = &merge->logs[i];
+		status =
+		    status_worse(status, newroot_copy(newroot, log->item, 0, log->shift, NULL));
+	}
+	newroot_close(newroot);
+	return status;
+}
+
+static int
+merge_run(struct invocation *invocation)
+{
+	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+	    {"gzip", no_argument, NULL, 'z'}, COMMON_OPTIONS};
+	struct merge merge = {.invocation = invocation};
+	const char *root = NULL;
+	bool gzip = false;
+	int option, status;
+
+	while ((option = option_next(invocation, ":o:z" COMMON_LETTERS, options)) != -1) {
+		if (option == '?')
+			return invocation->status;
+		if (option == 'o')
+			root = optarg;
+		else
+			gzip = true;
+	}
+	if (root == NULL)
+		return usage_error(invocation, "no new logroot given (-o)");
+	for (int i = optind; i < invocation->argc; i++) {
+		if (strcmp(invocation->argv[i], root) == 0)
+			return usage_error(invocation, "%s: merged into itself", text_name(root));
+	}
+	status = operands_collect(invocation, &merge.set) == 0 ? merge_to(&merge, root, gzip)
+							       : invocation->status;
+	free(merge.logs);
+	free(merge.runs);
+	logset_release(&merge.set);
+	return status;
+}
+
+const struct command merge_command = {
+    .name = "merge",
+    .summary = "join recordings under one logroot, on one clock",
+    .usage = "[-z] -o NEWROOT logroot...",
+    .help = "  -o, --output ROOT   the logroot to write; it is continued if it has logs already\n"
+	    "  -z, --gzip          write .gz logs\n"
+	    "Connections are numbered anew in the order of their starts, times count from the "
+	    "earliest\n"
+	    "recording's start, parts of a split log are joined.\n",
+    .run = merge_run,
+};
