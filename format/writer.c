@@ -122,6 +122,7 @@ writer_rotate(const struct log_root *root, struct log_writer *log)
 	log->fd = fd;
 	log->part++;
 	log->part_size = 0;
+	log->inode = 0;
 	return 0;
 }
 
@@ -326,7 +327,8 @@ log_writer_park(struct log_writer *log)
 
 	if (log->fd < 0)
 		return;
-	if (fstat(log->fd, &status) == 0) { /* what it must be when it is opened again */
+	if (log->inode == 0 &&
+	    fstat(log->fd, &status) == 0) { /* what it must be when it is opened again */
 		log->device = status.st_dev;
 		log->inode = status.st_ino;
 	}

@@ -5,6 +5,8 @@
 #include "net/thread.h"
 
 #define SPARE_MAX 8 /* empty batches kept */
+#define CONTROLS_FULL                                                                              \
+	16384 /* more opens and closes make the queue full: creating files may be slow */
 
 int
 record_queue_init(struct record_queue *queue, size_t bound)
@@ -72,7 +74,7 @@ void
 record_queue_push(struct record_queue *queue, struct batch *batch)
 {
 	atomic_fetch_add(&queue->held, batch_held(batch));
-	atomic_fetch_add_explicit(&queue->controls, batch->controls, memory_order_relaxed);
+	atomic_fetch_add(&queue->controls, batch->controls);
 	pthread_mutex_lock(&queue->mutex);
 	STAILQ_INSERT_TAIL(&queue->batches, batch, next);
 	bool waiting = queue->waiting;
@@ -110,7 +112,7 @@ record_queue_take(struct record_queue *queue, struct batch_list *list, unsigned 
 void
 record_queue_give(struct record_queue *queue, struct batch *batch)
 {
-	atomic_fetch_sub_explicit(&queue->controls, batch->controls, memory_order_relaxed);
+	atomic_fetch_sub(&queue->controls, batch->controls);
 	atomic_fetch_sub(&queue->held, batch_held(batch));
 	pthread_mutex_lock(&queue->mutex);
 	bool keep = queue->spare_count < SPARE_MAX;
@@ -121,6 +123,20 @@ record_queue_give(struct record_queue *queue, struct batch *batch)
 	pthread_mutex_unlock(&queue->mutex);
 	if (!keep)
 		free(batch);
+}
+
+bool
+record_queue_full(struct record_queue *queue)
+{
+	return record_queue_held(queue) > queue->bound ||
+	       atomic_load(&queue->controls) > CONTROLS_FULL;
+}
+
+bool
+record_queue_drained(struct record_queue *queue)
+{
+	return record_queue_held(queue) < queue->bound / 2 &&
+	       atomic_load(&queue->controls) < CONTROLS_FULL / 2;
 }
 
 void

@@ -119,6 +119,10 @@ record_queue_held(struct record_queue *queue)
 	return atomic_load(&queue->held);
 }
 
+/* Does it hold more than it should; has it drained below half of that? */
+bool record_queue_full(struct record_queue *queue);
+bool record_queue_drained(struct record_queue *queue);
+
 /*
  * The writer: move at most `most` batches to `list`, waiting for one until `due` (0: without end).
  * Returns false if the queue is empty and record_queue_stop() was called.

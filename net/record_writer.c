@@ -96,7 +96,7 @@ writer_give_back(struct record_writer *writer, struct batch_list *list)
 	size_t held = record_queue_held(queue);
 	atomic_store_explicit(
 	    &writer->metrics->counters[COUNTER_LOG_QUEUE], held, memory_order_relaxed);
-	if (held < queue->bound / 2 && atomic_load(&queue->drain_wanted) &&
+	if (atomic_load(&queue->drain_wanted) && record_queue_drained(queue) &&
 	    atomic_exchange(&queue->drain_wanted, false))
 		loop_wake(writer->loop);
 }

@@ -42,25 +42,19 @@ recorder_unblock(struct recorder *recorder)
 	recorder_resume(recorder);
 }
 
-static bool
-recorder_drained(struct recorder *recorder)
-{
-	return record_queue_held(&recorder->queue) < recorder->queue.bound / 2;
-}
-
 /* Ask the writer for a wake-up; true if the queue has drained before it could see that. */
 static bool
 recorder_await_drain(struct recorder *recorder)
 {
 	atomic_store(&recorder->queue.drain_wanted, true);
-	return recorder_drained(recorder) && atomic_exchange(&recorder->queue.drain_wanted, false);
+	return record_queue_drained(&recorder->queue) &&
+	       atomic_exchange(&recorder->queue.drain_wanted, false);
 }
 
 static void
 recorder_check_bound(struct recorder *recorder)
 {
-	if (recorder->blocking || recorder->shedding ||
-	    record_queue_held(&recorder->queue) <= recorder->queue.bound)
+	if (recorder->blocking || recorder->shedding || !record_queue_full(&recorder->queue))
 		return;
 	if (recorder_await_drain(recorder))
 		return;
@@ -106,7 +100,7 @@ recorder_woken(void *context)
 	recorder_take_failed(recorder);
 	if (!recorder->blocking && !recorder->shedding)
 		return;
-	if (recorder_drained(recorder) || recorder_await_drain(recorder)) {
+	if (record_queue_drained(&recorder->queue) || recorder_await_drain(recorder)) {
 		atomic_store(&recorder->queue.drain_wanted, false);
 		recorder_unblock(recorder);
 	}
@@ -131,7 +125,12 @@ recorder_hand_over(struct timer *timer)
 {
 	struct recorder *recorder = OWNER(timer, hand_over);
 
-	if (recorder->batch != NULL && recorder->batch->used > 0)
+	if (recorder->batch == NULL || recorder->batch->used == 0)
+		return;
+	/* A writer that is behind gets fuller batches rather than more of them. */
+	if (record_queue_held(&recorder->queue) > 0)
+		loop_timer_set(recorder->loop, timer, loop_now(recorder->loop) + HAND_OVER_AFTER);
+	else
 		recorder_push(recorder);
 }
 
