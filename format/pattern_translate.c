@@ -4,11 +4,24 @@
 #include <string.h>
 
 #define DEPTH_MAX 200 /* of parentheses: the compiler of regular expressions recurs */
+#define SIZE_LIMIT 2048
+
+/*
+ * What stands inside one pair of parentheses, counted in the bytes it matches with all repetitions
+ * written out as re_compile_pattern(3) does; the memory that takes grows with the square of it
+ * ("a{1,2048}": 35 MB), and with a few characters that double one another it had no bound.
+ */
+struct level {
+	size_t size;
+	size_t atom; /* of that, what a repetition here would repeat */
+};
 
 struct translation {
 	const char *at; /* what is left of the text */
 	char *out;
-	int depth;
+	bool repeated; /* a repetition stands before `at` */
+	size_t depth;
+	struct level levels[DEPTH_MAX + 1];
 };
 
 static int
@@ -160,24 +173,102 @@ translate_bracket(struct translation *translation)
 	return NULL;
 }
 
+/* The number at `*at` (0 if there is none), which is moved behind it. Large ones are cut: they are
+ * too large anyway. */
+static size_t
+bound(const char **at)
+{
+	size_t number = 0;
+
+	for (; **at >= '0' && **at <= '9'; (*at)++)
+		if (number <= SIZE_LIMIT)
+			number = number * 10 + (size_t)(**at - '0');
+	return number;
+}
+
+/* Copy "*", "+", "?" or the "{" of an interval, whose other characters are plain ones here. */
+static const char *
+translate_repetition(struct translation *translation)
+{
+	struct level *level = &translation->levels[translation->depth];
+	const char *at = translation->at + 1;
+	size_t times = 1, most;
+
+	if (translation->repeated)
+		return "two repetitions in a row";
+	if (*translation->at == '+') {
+		times = 2; /* "a+" is "aa*" */
+	} else if (*translation->at == '{') {
+		times = bound(&at);
+		most = *at == ',' ? (at++, bound(&at)) : 0;
+		if (most > times)
+			times = most;
+		if (*at == '}')
+			at++;
+	}
+	while (translation->at < at)
+		*translation->out++ = *translation->at++;
+	translation->repeated = true;
+	if (times > 1) {
+		level->size += level->atom * (times - 1);
+		level->atom *= times;
+	}
+	return NULL;
+}
+
+/* Copy a parenthesis. */
+static const char *
+translate_group(struct translation *translation)
+{
+	char c = *translation->at++;
+	struct level *level = &translation->levels[translation->depth];
+
+	*translation->out++ = c;
+	if (c == '(') {
+		if (translation->depth == DEPTH_MAX)
+			return "parentheses are nested too deeply";
+		translation->levels[++translation->depth] = (struct level){.size = 0};
+	} else if (translation->depth > 0) {
+		translation->depth--;
+		level[-1].atom = level->size;
+		level[-1].size += level->size;
+	} else {
+		level->atom = 1; /* one too many is a plain character */
+		level->size++;
+	}
+	return NULL;
+}
+
+/* Translate what comes next: a byte, brackets, a parenthesis, an operator. */
+static const char *
+translate_next(struct translation *translation)
+{
+	struct level *level = &translation->levels[translation->depth];
+
+	if (strchr("*+?{", *translation->at) != NULL)
+		return translate_repetition(translation);
+	translation->repeated = false;
+	if (strchr("()", *translation->at) != NULL)
+		return translate_group(translation);
+	level->atom = 1;
+	level->size++;
+	if (*translation->at == '\\')
+		return translate_escape(translation);
+	if (*translation->at == '[')
+		return translate_bracket(translation);
+	*translation->out++ = *translation->at++;
+	return NULL;
+}
+
 const char *
 pattern_translate(const char *text, char *regex, size_t *length)
 {
 	struct translation translation = {.at = text, .out = regex};
 
 	while (*translation.at != '\0') {
-		const char *wrong = NULL;
-		if (*translation.at == '\\') {
-			wrong = translate_escape(&translation);
-		} else if (*translation.at == '[') {
-			wrong = translate_bracket(&translation);
-		} else {
-			translation.depth += *translation.at == '(';
-			translation.depth -= *translation.at == ')';
-			*translation.out++ = *translation.at++;
-		}
-		if (wrong == NULL && translation.depth > DEPTH_MAX)
-			wrong = "parentheses are nested too deeply";
+		const char *wrong = translate_next(&translation);
+		if (wrong == NULL && translation.levels[translation.depth].size > SIZE_LIMIT)
+			wrong = "too large with all its repetitions written out";
 		if (wrong != NULL)
 			return wrong;
 	}

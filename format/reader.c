@@ -43,10 +43,11 @@ reader_new(struct source *source, const char *name)
 	}
 	reader->source = source;
 	reader->status = READER_RECORD;
-	reader->fill = BUFFER_LEAST;
+	reader->fill = reader->room = BUFFER_LEAST;
+	reader->buffer = malloc(BUFFER_LEAST);
 	reader->name = strdup(name);
 	reader->label = malloc(4 * strlen(name) + 1);
-	if (reader->name == NULL || reader->label == NULL) {
+	if (reader->buffer == NULL || reader->name == NULL || reader->label == NULL) {
 		reader_free(reader);
 		errno = ENOMEM;
 		return NULL;
@@ -179,14 +180,13 @@ reader_next(struct reader *reader, struct record *record)
 		return reader->status;
 	reader->offset = reader->position;
 	for (;;) {
-		const unsigned char *header = reader->buffer + reader->begin, *newline = NULL;
+		const unsigned char *header = reader->buffer + reader->begin, *newline;
 		size_t length = reader->end - reader->begin;
 		ssize_t got;
 
 		if (length > RECORD_HEADER_MAX)
 			length = RECORD_HEADER_MAX;
-		if (length > 0)
-			newline = memchr(header, '\n', length);
+		newline = memchr(header, '\n', length);
 		if (newline != NULL)
 			return header_decode(reader, (size_t)(newline - header), record);
 		/* no need to wait for more of what is no header already */
