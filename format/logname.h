@@ -1,4 +1,5 @@
-/* How log files are named: <root>_<n>, its further parts <root>_<n>.<part>, both perhaps .gz, and <root><n> of old. */
+/* How log files are named: <root>_<n>, its further parts <root>_<n>.<part>, both perhaps .gz, and
+ * <root><n> of old. */
 #ifndef FORMAT_LOGNAME_H
 #define FORMAT_LOGNAME_H
 
@@ -14,14 +15,16 @@ struct logname {
 	bool joined;	    /* spelt <root><n>; has no parts */
 };
 
-/* Does `name` (a base name) name a log, or a part of one, under the root whose base name is `root`? `parsed` is set if so. */
+/* Does `name` (a base name) name a log, or a part of one, under the root whose base name is `root`?
+ * `parsed` is set if so. */
 bool logname_match(const char *name, const char *root, struct logname *parsed);
 
-/* The same for a name whose root is not known: it ends before the last "_<n>", else before the last digits. */
+/* The same for a name whose root is not known: it ends before the last "_<n>", else before the last
+ * digits. */
 bool logname_parse(const char *name, struct logname *parsed);
 
-/* The path of the log's part `part`, spelt as `path` (a first or further part of it) is. Returns NULL with errno
- * (EINVAL: `path` is no log's name); free it. */
+/* The path of the log's part `part`, spelt as `path` (a first or further part of it) is. Returns
+ * NULL with errno (EINVAL: `path` is no log's name); free it. */
 char *logname_part(const char *path, unsigned part, bool gzip);
 
 #endif

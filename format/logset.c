@@ -2,7 +2,6 @@
 #include "format/logset.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +21,12 @@ struct collector {
 };
 
 /* Set the error message: what is wrong with `subject`. Returns -1; errno is kept. */
-__attribute__((format(printf, 3, 4))) static int
-fail(struct logset *set, const char *subject, const char *format, ...)
+static int
+fail(struct logset *set, const char *subject, const char *problem)
 {
 	int error = errno;
-	char problem[256], shown[4 * 60 + 1];
-	va_list arguments;
+	char shown[4 * 60 + 1];
 
-	va_start(arguments, format);
-	vsnprintf(problem, sizeof(problem), format, arguments);
-	va_end(arguments);
 	/* of a long name its end tells more */
 	if (strlen(subject) > 60)
 		subject += strlen(subject) - 60;
@@ -44,7 +39,7 @@ fail(struct logset *set, const char *subject, const char *format, ...)
 static int
 fail_errno(struct logset *set, const char *subject)
 {
-	return fail(set, subject, "%s", strerror(errno));
+	return fail(set, subject, strerror(errno));
 }
 
 static void

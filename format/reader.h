@@ -28,8 +28,8 @@ struct reader *reader_new(struct source *source, const char *name);
 void reader_free(struct reader *reader);
 
 /*
- * Go to the next record; payload of the one before that was not fetched is passed over (and READER_CUT
- * told if it is not all there). After a status <= 0 every further call returns the same.
+ * Go to the next record; payload of the one before that was not fetched is passed over (and
+ * READER_CUT told if it is not all there). After a status <= 0 every further call returns the same.
  */
 enum reader_status reader_next(struct reader *reader, struct record *record);
 
@@ -41,8 +41,9 @@ enum reader_status reader_next(struct reader *reader, struct record *record);
 ssize_t reader_data(struct reader *reader, const unsigned char **piece);
 
 /*
- * Look again after READER_END or READER_CUT: the log may have grown (source_follow()). The record that was cut, header or
- * payload, goes on where it stopped. No effect after READER_BAD and READER_FAILED.
+ * Look again after READER_END or READER_CUT: the log may have grown (source_follow()). The record
+ * that was cut, header or payload, goes on where it stopped. No effect after READER_BAD and
+ * READER_FAILED.
  */
 void reader_retry(struct reader *reader);
 
@@ -60,7 +61,8 @@ const char *reader_name(const struct reader *reader);
 
 /*
  * What went wrong, as one line without control characters, such as
- * "root_1: byte 8192: cut short: 12 of 40 bytes of data are there". Valid until the next call; "" if nothing did.
+ * "root_1: byte 8192: cut short: 12 of 40 bytes of data are there". Valid until the next call; ""
+ * if nothing did.
  */
 const char *reader_message(struct reader *reader);
 

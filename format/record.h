@@ -19,7 +19,8 @@ enum record_type {
 struct record {
 	enum side side;
 	enum record_type type;
-	int64_t time;  /* nanoseconds since the recorder started; logs of 2010 may hold negative ones */
+	int64_t
+	    time; /* nanoseconds since the recorder started; logs of 2010 may hold negative ones */
 	uint64_t size; /* payload bytes; 0 unless RECORD_DATA */
 };
 
@@ -46,7 +47,8 @@ size_t record_encode(const struct record *record, char header[RECORD_HEADER_MAX]
  */
 const char *record_decode(const char *header, size_t length, struct record *record);
 
-/* Could the `length` bytes at `header`, which hold no newline, be the beginning of a header that is cut short? */
+/* Could the `length` bytes at `header`, which hold no newline, be the beginning of a header that is
+ * cut short? */
 bool record_begins(const char *header, size_t length);
 
 #endif

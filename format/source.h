@@ -13,8 +13,9 @@ struct source_ops {
 	/* Read at most `size` bytes. Returns how many (0 only at the end), or -1 with errno. */
 	ssize_t (*read)(struct source *source, void *buffer, size_t size);
 	/*
-	 * Pass over `count` bytes without reading them. Returns how many were passed, or -1 with errno; fewer
-	 * at the end or before a failure, which the next call tells. NULL where reading is the only way.
+	 * Pass over `count` bytes without reading them. Returns how many were passed, or -1 with
+	 * errno; fewer at the end or before a failure, which the next call tells. NULL where
+	 * reading is the only way.
 	 */
 	int64_t (*skip)(struct source *source, uint64_t count);
 	void (*free)(struct source *source);
@@ -45,8 +46,8 @@ struct source *source_open(const char *path);
  * Returns NULL with errno. */
 struct source *source_from_memory(const void *data, size_t size);
 
-/* A source over what `raw` yields, which it owns from now on (also when this fails): inflated if that
- * begins as gzip does, else as it is. Returns NULL with errno. */
+/* A source over what `raw` yields, which it owns from now on (also when this fails): inflated if
+ * that begins as gzip does, else as it is. Returns NULL with errno. */
 struct source *source_inflate(struct source *raw);
 
 /* A source that opens `paths` one after the other, each when the one before has ended; the strings
@@ -54,9 +55,10 @@ struct source *source_inflate(struct source *raw);
 struct source *source_concat(char *const *paths, size_t count);
 
 /*
- * As source_concat(), for a log that still grows. At the end of the last path it goes on with the log's next part
- * (format/logname.h) once there is one, else asks more(context): while that is true it looks again every 50 ms, then
- * read() returns 0. With `more` NULL it returns 0 at once. Reading again after a 0 looks again: see reader_retry().
+ * As source_concat(), for a log that still grows. At the end of the last path it goes on with the
+ * log's next part (format/logname.h) once there is one, else asks more(context): while that is true
+ * it looks again every 50 ms, then read() returns 0. With `more` NULL it returns 0 at once. Reading
+ * again after a 0 looks again: see reader_retry().
  */
 struct source *source_follow(
     char *const *paths, size_t count, bool (*more)(void *context), void *context);

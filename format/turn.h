@@ -1,6 +1,7 @@
 /*
- * Turns: what the client sends until the server answers is a request, what follows an answer. The response time of a turn is the
- * time from the last client byte to the first server byte after it. netlog show, stat and netreplay all count them so.
+ * Turns: what the client sends until the server answers is a request, what follows an answer. The
+ * response time of a turn is the time from the last client byte to the first server byte after it.
+ * netlog show, stat and netreplay all count them so.
  */
 #ifndef FORMAT_TURN_H
 #define FORMAT_TURN_H
@@ -17,7 +18,8 @@ struct turn_tracker {
 
 void turn_tracker_init(struct turn_tracker *tracker);
 
-/* Take the next record of one connection. Returns true and sets `*response` (nanoseconds) if it is the first answer to what the client sent. */
+/* Take the next record of one connection. Returns true and sets `*response` (nanoseconds) if it is
+ * the first answer to what the client sent. */
 bool turn_tracker_add(struct turn_tracker *tracker, const struct record *record, int64_t *response);
 
 #endif

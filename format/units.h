@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "10", "64k", "1M", "5G" (expand_number(3)); returns 0, or -1 with errno EINVAL or ERANGE. Negative sizes are refused. */
+/* "10", "64k", "1M", "5G" (expand_number(3)); returns 0, or -1 with errno EINVAL or ERANGE.
+ * Negative sizes are refused. */
 int units_parse_size(const char *text, uint64_t *size);
 
-/* "10" and "10s", "1.5s", "200ms", "2m", "1h", also "us" and "ns" as nanoseconds; returns 0, or -1 with EINVAL or ERANGE. Negative times are refused. */
+/* "10" and "10s", "1.5s", "200ms", "2m", "1h", also "us" and "ns" as nanoseconds; returns 0, or -1
+ * with EINVAL or ERANGE. Negative times are refused. */
 int units_parse_time(const char *text, int64_t *nanoseconds);
 
 /* "1.5M" for people (humanize_number(3)), "930" below a thousand. */

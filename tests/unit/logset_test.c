@@ -153,7 +153,7 @@ test_index(void)
 	put_index(file, 8, "run-b", 2000000); /* has no file */
 	fclose(file);
 	for (int i = 1; i <= 6; i++) {
-		char name[8];
+		char name[16];
 		snprintf(name, sizeof(name), "i_%d", i);
 		file_write(name, "");
 	}
