@@ -9,15 +9,55 @@
 #include "format/netlog/base64.h"
 #include "format/netlog/text.h"
 
+/* The code point at `*text`, which is UTF-8 as json_string_encode() writes it; `*text` is moved
+ * behind it. */
+static uint32_t
+utf8_decode(const char **text)
+{
+	unsigned char first = (unsigned char)*(*text)++;
+	uint32_t code = first;
+	int rest = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+
+	if (rest > 0)
+		code = first & (0x3fu >> rest);
+	while (rest-- > 0)
+		code = code << 6 | ((unsigned char)*(*text)++ & 0x3fu);
+	return code;
+}
+
+/* JSON text in ASCII alone: a terminal obeys some control characters (U+0080 to U+009F) in UTF-8
+ * too. */
+static void
+ascii_encode(const char *json, char *text)
+{
+	while (*json != '\0') {
+		uint32_t code = utf8_decode(&json);
+		if (code < 0x7f)
+			*text++ = (char)code;
+		else if (code < 0x10000)
+			text += sprintf(text, "\\u%04x", code);
+		else
+			text += sprintf(
+			    text, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+	}
+	*text = '\0';
+}
+
 /* The log's name as a JSON string, made once a log. Returns NULL with errno. */
 static char *
 name_encode(const char *name)
 {
 	size_t size = 6 * strlen(name) + 3;
-	char *text = malloc(size);
+	char *json = malloc(size), *text = malloc(6 * size);
 
-	if (text != NULL)
-		json_string_encode(name, text, size);
+	if (json != NULL && text != NULL) {
+		json_string_encode(name, json, size);
+		ascii_encode(json, text);
+	} else {
+		free(text);
+		text = NULL;
+	}
+	free(json);
 	return text;
 }
 
