@@ -8,7 +8,7 @@
 /* One log that has not ended. */
 struct lane {
 	size_t item;
-	int64_t due;		   /* on the shared clock; never goes back within a lane */
+	int64_t due;		   /* on the shared clock */
 	struct reader *reader;	   /* NULL until its time comes */
 	enum reader_status status; /* what reader_next() said of `record` */
 	struct record record;
@@ -99,18 +99,14 @@ can_reopen(const struct logset_item *log)
 	       S_ISREG(status.st_mode);
 }
 
-/* Have the lane's next record read. Its time counts as that of the one before if it is earlier. */
+/* Have the lane's next record read. One that is earlier than the record before it is due at once.
+ */
 static void
 lane_advance(const struct timeline *timeline, struct lane *lane)
 {
-	int64_t clock;
-
 	lane->status = reader_next(lane->reader, &lane->record);
-	if (lane->status == READER_RECORD) {
-		clock = clock_of(timeline, lane->item, lane->record.time);
-		if (clock > lane->due)
-			lane->due = clock;
-	}
+	if (lane->status == READER_RECORD)
+		lane->due = clock_of(timeline, lane->item, lane->record.time);
 }
 
 static void

@@ -24,7 +24,11 @@ next_value(uint64_t *state)
 static void
 test_percentiles(void)
 {
-	static const double percents[] = {0.001, 1, 25, 50, 90, 99, 99.9, 99.99};
+	static const struct {
+		double percent;
+		size_t rank; /* among 20000 values */
+	} ranks[] = {{0.001, 1}, {1, 200}, {25, 5000}, {50, 10000}, {90, 18000}, {99, 19800},
+	    {99.9, 19980}, {99.99, 19998}};
 	struct histogram *histogram = histogram_new(), *half = histogram_new();
 	static int64_t values[VALUES];
 	uint64_t state = 1;
@@ -40,11 +44,9 @@ test_percentiles(void)
 	EXPECT(histogram_min(histogram) == values[0]);
 	EXPECT(histogram_max(histogram) == values[VALUES - 1]);
 	EXPECT(histogram_percentile(histogram, 100) == values[VALUES - 1]);
-	for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
-		double exact = percents[i] / 100 * VALUES;
-		size_t rank = (size_t)exact < exact ? (size_t)exact + 1 : (size_t)exact;
-		int64_t is = histogram_percentile(histogram, percents[i]);
-		int64_t should = values[rank - 1];
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+		int64_t is = histogram_percentile(histogram, ranks[i].percent);
+		int64_t should = values[ranks[i].rank - 1];
 		EXPECT(llabs(is - should) * 100 < should);
 	}
 	histogram_free(histogram);

@@ -139,6 +139,14 @@ test_long(void)
 	size_t begin, end, from = 3 * PATTERN_MATCH_MAX - 7;
 
 	EXPECT(data != NULL);
+	/* a short one across the multiples of the limit, where windows meet */
+	for (size_t i = 0; i < 16; i++) {
+		size_t at = (i / 4 + 1) * PATTERN_MATCH_MAX - 13 + 4 * (i % 4);
+		memset(data, 'y', size);
+		memcpy(data + at, "<xxxxxxxxxx>", 12);
+		EXPECT(pattern_find(pattern, data, size, 0, true, true, &begin, &end));
+		EXPECT(begin == at && end == at + 12);
+	}
 	memset(data, 'x', size);
 	data[from] = '<';
 	data[from + PATTERN_MATCH_MAX - 1] = '>';
