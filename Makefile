@@ -43,7 +43,7 @@ units: $(UNITS)
 unit: units
 	@for t in $(UNITS); do $$t || exit 1; done
 
-# fuzz targets: clang only; tests/fuzz/run.sh builds them with VARIANT=fuzz
+# fuzz targets: clang only; tests/fuzz.sh builds them with VARIANT=fuzz
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $B/fuzz/%: $O/tests/fuzz/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.proc import Netrecord
+from harness.proc import BIN, Netrecord
 
 # a thousand connections of a test need three descriptors each
 _, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(HARD, 65536), HARD))
+
+
+def pytest_configure():
+    missing = [name for name in ("netrecord", "netlog") if not (BIN / name).is_file()]
+    if missing:
+        pytest.exit(f"{BIN}: no {' and no '.join(missing)} there; run make first", 2)
 
 
 def pytest_generate_tests(metafunc):

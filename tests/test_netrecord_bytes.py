@@ -303,6 +303,6 @@ def test_what_the_sink_got_is_in_the_log_at_once(netrecord, logroot):
                 sock.sendall(pattern(6, number * 100, 100))
                 expected = pattern(6, 0, (number + 1) * 100)
                 wait_until(
-                    lambda: logs.parts(logroot) and logs.load(logroot, 1).bytes("c") == expected, "bytes are in the log"
+                    lambda: logs.so_far(logroot, 1, "c") == expected, "bytes are in the log"
                 )
         nr.stop()

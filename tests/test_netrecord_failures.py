@@ -135,7 +135,7 @@ def test_hanging_disk_never_stops_traffic(hanging, folder):
         nr, flag, root = hanging(server.address, "--log-stall", "1s")
         with connect(nr.address) as sock:
             talk(sock, b"before")
-            wait_until(lambda: logs.load(root, 1).bytes("s") == b"before", "recorded")
+            wait_until(lambda: logs.so_far(root, 1, "s") == b"before", "recorded")
             flag.touch()
             before = nr.memory()
             total = 0
@@ -144,7 +144,7 @@ def test_hanging_disk_never_stops_traffic(hanging, folder):
                 total += 100_000
             assert nr.memory() - before < 160 << 20
             wait_until(lambda: metric(folder / "metrics", "lost_bytes") > 0, "the loss is counted while it hangs")
-            assert nr.said(r"netrecord: .*(lost|stall|hang)"), nr.stderr
+            assert nr.said(r"netrecord: .*log_1: .*recording ends"), nr.stderr
             assert exchange(nr.address, b"a new connection") == b"a new connection"
             flag.unlink()
             talk(sock, b"after")
@@ -282,8 +282,11 @@ def test_refusing_server_under_many_clients(netrecord, logroot):
     before = nr.descriptors()
 
     def attempt(_number):
-        with connect(nr.address) as sock:
-            assert recv_until_end(sock)[0] == b""
+        try:
+            with connect(nr.address) as sock:
+                assert recv_until_end(sock)[0] == b""
+        except ConnectionResetError:
+            pass  # as early as connect() may tell it
 
     Many(attempt, 200).run()
     wait_until(lambda: len(logs.closed(logroot)) == 200, "all are closed")

@@ -52,7 +52,9 @@ def test_logs_are_prefixes_of_what_passed(netrecord, folder, options, rounds):
         with Traffic(connections) as traffic:
             nr = netrecord(traffic.address, *options, root=root)
             traffic.start(nr.address)
-            wait_until(lambda: traffic.busy() == connections, "all connections are busy")
+            wait_until(
+                lambda: traffic.busy() == connections and len(logs.parts(root)) == connections, "all are recorded"
+            )
             time.sleep(chance.random())
             nr.signal(signal.SIGKILL)
             assert nr.wait() == -signal.SIGKILL
@@ -64,15 +66,15 @@ def test_logs_are_prefixes_of_what_passed(netrecord, folder, options, rounds):
             if n % 10 == 0 or log.cut:
                 check_says(paths[0][1], log)
         assert len(logs.parts(root)) == connections
-        assert_everything_but_the_last_moment(traffic, root)
+        assert_only_the_queue_is_missing(traffic, root)
         shutil.rmtree(root.parent)
 
 
-def assert_everything_but_the_last_moment(traffic, root):
-    """The logs are not merely valid: a good part of what passed is there."""
+def assert_only_the_queue_is_missing(traffic, root):
+    """The logs are not merely valid: what passed is there, but for what may wait to be written (64M)."""
     logged = sum(len(log.bytes("c")) + len(log.bytes("s")) for log in logs.load_all(root).values())
     passed = sum(traffic.got["c"]) + sum(traffic.got["s"])
-    assert logged > passed / 2
+    assert logged > 0 and passed - logged <= 64 << 20, (logged, passed)
 
 
 def test_repair_keeps_whole_records(netrecord, folder, logroot):

@@ -284,7 +284,7 @@ def test_log_taken_away_is_counted_as_lost(netrecord, logroot, folder):
         with connect(nr.address) as sock:
             sock.sendall(b"first")
             assert recv_exactly(sock, 5) == b"first"
-            wait_until(lambda: logs.parts(logroot) and logs.load(logroot, 1).bytes("s"), "the first bytes are logged")
+            wait_until(lambda: logs.so_far(logroot, 1, "s"), "the first bytes are logged")
             (folder / "log_1").rename(folder / "moved")
             (folder / "log_1").write_bytes(b"not yours")
             sock.sendall(b"second")

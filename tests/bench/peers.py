@@ -52,7 +52,8 @@ class Peer:
     version = ()            # command that prints it
     size_share = 1.0        # of the bulk size: slow ones get less, so that a run stays short
     idle_most = 1000000     # idle connections that it is given at most
-    records = False         # whether it writes the logs that are verified
+    writes = False          # whether it writes what passes to files
+    records = False         # whether these are logs that can be verified
 
     def __init__(self):
         self.process = None
@@ -235,6 +236,7 @@ class Sslsplit(Peer):
     program = "sslsplit"
     version = ("sslsplit", "-V")
     size_share = 0.25
+    writes = True
 
     def arguments(self, port, server_port):
         user = ["-u", "root"] if os.geteuid() == 0 else []
@@ -248,6 +250,7 @@ class Tcpdump(Peer):
     name = "tcpdump"
     program = "tcpdump"
     version = ("tcpdump", "--version")
+    writes = True
 
     def missing(self):
         return super().missing() or (None if os.geteuid() == 0 else "tcpdump wants root")
@@ -278,7 +281,7 @@ class Netrecord(Peer):
     """Ours, with default options; its logs are verified."""
 
     name = "netrecord"
-    records = True
+    writes = records = True
 
     def __init__(self, build):
         super().__init__()

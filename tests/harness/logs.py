@@ -56,7 +56,7 @@ class Log:
 def parse(data, name="log"):
     """Read all whole records; whatever is left behind them is `cut`, but no record at all is Damaged."""
     log = Log(name, size=len(data))
-    at, last = 0, 0.0
+    at, last, ended = 0, 0.0, set()
     while at < len(data):
         newline = data.find(b"\n", at, at + 64)
         if newline < 0:
@@ -76,24 +76,28 @@ def parse(data, name="log"):
             at += size
         else:
             record = Record(side, time, what)
-        check_order(log, record, last)
+        check_order(log, record, last, ended)
+        if what in ("hup", "err"):
+            ended.add(f"{side} {what}")
         last = time
         log.records.append(record)
         log.whole = at
     return log
 
 
-def check_order(log, record, last):
-    """What must hold between a record and those before it."""
-    where = f"{log.name}: byte {log.whole}: {record}"
+def check_order(log, record, last, ended):
+    """What must hold between a record and those before it; `ended` has the hups and errs."""
     if (record.kind == "con") != (not log.records):
-        raise Damaged(f"{where}: con is the first record and only that")
-    if record.time < last:
-        raise Damaged(f"{where}: time runs backwards, {record.time} after {last}")
-    if f"{record.side} hup" in log.ends() and record.kind != "err":
-        raise Damaged(f"{where}: after that side's hup")
-    if any(end.endswith("err") for end in log.ends()):
-        raise Damaged(f"{where}: after an err")
+        wrong = "con is the first record and only that"
+    elif record.time < last:
+        wrong = f"time runs backwards, {record.time} after {last}"
+    elif f"{record.side} hup" in ended and record.kind != "err":
+        wrong = "after that side's hup"
+    elif "c err" in ended or "s err" in ended:
+        wrong = "after an err"
+    else:
+        return
+    raise Damaged(f"{log.name}: byte {log.whole}: {record}: {wrong}")
 
 
 def gunzip(data):
@@ -140,6 +144,11 @@ def load_all(root):
 def bytes_of(path, side):
     """What `side` ('c' or 's') sent, by the log file at `path`."""
     return parse(read_file(path), str(path)).bytes(side)
+
+
+def so_far(root, n, side):
+    """What is in the log already of a connection that may be open, or not even be recorded yet."""
+    return load(root, n).bytes(side) if n in parts(root) else b""
 
 
 def gzip_is_whole(path):

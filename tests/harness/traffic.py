@@ -87,7 +87,7 @@ class Traffic:
             self.sent[side][number] += len(data)
             writer.write(data)
             await writer.drain()
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.01)
 
     def start(self, proxy):
         """Let the clients connect to `proxy`."""

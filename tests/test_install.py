@@ -1,0 +1,76 @@
+"""make install: what it puts where, and that a program can be built against the library that it installs."""
+import re
+
+import pytest
+
+from harness.proc import BIN, TOP, run
+
+PROGRAM = r"""
+#include <stdio.h>
+#include "format/reader.h"
+
+int
+main(int argc, char **argv)
+{
+	struct record record;
+	struct source *source = argc > 1 ? source_open(argv[1]) : NULL;
+	struct reader *reader = source != NULL ? reader_new(source, argv[1]) : NULL;
+	int records = 0;
+
+	while (reader != NULL && reader_next(reader, &record) == READER_RECORD)
+		records++;
+	reader_free(reader);
+	printf("%d\n", records);
+	return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("install")
+    make(folder, "install")
+    return folder
+
+
+def make(folder, target, *more):
+    # the variant under test, so that nothing is built anew
+    words = ["make", "-s", "-C", TOP, f"VARIANT={BIN.name}", f"DESTDIR={folder}", "PREFIX=/opt/nr", target, *more]
+    return run(*words, patience=100)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder / "opt/nr")) for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_is_installed(stage):
+    installed = files(stage)
+    for name in ("bin/netrecord", "bin/netlog", "lib/libnetlog.a", "lib/pkgconfig/netlog.pc"):
+        assert name in installed
+    for page in ("man1/netrecord.1", "man1/netlog.1", "man5/netrecord-log.5"):
+        assert f"share/man/{page}" in installed
+    assert "include/netlog/format/reader.h" in installed
+    modes = {name: (stage / "opt/nr" / name).stat().st_mode & 0o777 for name in installed}
+    assert all(mode == (0o755 if name.startswith("bin/") else 0o644) for name, mode in modes.items())
+    assert run(stage / "opt/nr/bin/netrecord", "-V").stdout.startswith(b"netrecord ")
+
+
+def test_library_can_be_used(stage, folder):
+    environment = {"PATH": "/usr/bin:/bin", "PKG_CONFIG_PATH": str(stage / "opt/nr/lib/pkgconfig")}
+    words = ["pkg-config", "--define-variable=prefix=" + str(stage / "opt/nr"), "--static", "--cflags", "--libs", "netlog"]
+    flags = run(*words, env=environment).stdout.decode().split()
+    version = run("pkg-config", "--modversion", "netlog", env=environment).stdout.decode().strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    source, program, log = folder / "use.c", folder / "use", folder / "log"
+    source.write_text(PROGRAM)
+    run("cc", "-std=c11", source, "-o", program, *flags)
+    log.write_bytes(b"c 0.000000 con\nc 0.500000 5\nhelloc 1.000000 hup\n")
+    assert run(program, log).stdout == b"3\n"
+
+
+def test_uninstall_leaves_nothing(tmp_path):
+    make(tmp_path, "install")
+    assert files(tmp_path)
+    make(tmp_path, "uninstall")
+    assert files(tmp_path) == []
+
