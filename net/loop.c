@@ -50,7 +50,7 @@ timer_compare(const struct timer *a, const struct timer *b)
 	return (a > b) - (a < b);
 }
 
-RB_GENERATE_INTERNAL(timer_tree, timer, node, timer_compare, static inline)
+RB_GENERATE_INTERNAL(timer_tree, timer, node, timer_compare, __attribute__((unused)) static inline)
 
 /* -- time and timers -- */
 

@@ -1,8 +1,10 @@
 /*
- * An observer sees what passes a relay: the recorder, a mirror leg, a live capture.
+ * An observer sees what passes a connection: the recorder, a mirror leg, a live capture. A tap is
+ * the place where the observers of one connection sit: every relay has one, and so has every
+ * replayed connection.
  *
- * A relay calls its observers in the order in which they were added, always from the loop's thread.
- * A new use is a new observer, not a new proxy.
+ * Observers are called in the order in which they were added, always from the loop's thread. A new
+ * use is a new observer, not a new proxy.
  */
 #ifndef NET_OBSERVER_H
 #define NET_OBSERVER_H
@@ -16,9 +18,9 @@
 #include "net/chunk.h"
 
 struct observer;
-struct relay;
+struct tap;
 
-/* What a relay knows of its connection, for its observers. */
+/* What is known of a connection. */
 struct conn_info {
 	uint64_t id; /* 1, 2, ... within this process */
 	struct address client;
@@ -49,9 +51,9 @@ struct observer_ops {
 	/* Nothing follows. The observer releases itself. */
 	void (*close)(struct observer *observer, enum close_reason reason, int64_t time);
 	/*
-	 * May more be read? False makes the relay stop reading both sides until the observer calls
-	 * relay_resume(). NULL: always. Only an observer whose policy is backpressure (the
-	 * recorder) has one.
+	 * May more be received? False stops receiving from both sides until the observer calls
+	 * tap_resume(). NULL: always. Only an observer whose policy is backpressure (the recorder)
+	 * has one.
 	 */
 	bool (*ready)(struct observer *observer);
 };
@@ -59,10 +61,44 @@ struct observer_ops {
 /* Every observer embeds this. */
 struct observer {
 	const struct observer_ops *ops;
-	struct relay *relay; /* set by relay_observe() */
+	struct tap *tap; /* set by tap_add() */
 	SLIST_ENTRY(observer) next;
 };
 
-SLIST_HEAD(observer_list, observer);
+/* What observers may ask of the connection they watch. */
+struct tap_ops {
+	void (*resume)(struct tap *tap);
+	void (*kill)(struct tap *tap);
+};
+
+/* Embedded in what is watched, which keeps `info` up to date. */
+struct tap {
+	const struct tap_ops *ops;
+	struct conn_info info;
+	SLIST_HEAD(, observer) observers;
+	bool opened; /* observers have been told open() */
+};
+
+void tap_init(struct tap *tap, const struct tap_ops *ops);
+
+/* Add an observer, before tap_open(). */
+void tap_add(struct tap *tap, struct observer *observer);
+
+/* Tell the observers; tap_data() also counts. tap_close() leaves the tap without observers. */
+void tap_open(struct tap *tap);
+void tap_data(struct tap *tap, enum side side, const struct slice *slice, int64_t time);
+void tap_eof(struct tap *tap, enum side side, int64_t time);
+void tap_error(struct tap *tap, enum side side, int error, int64_t time);
+void tap_close(struct tap *tap, enum close_reason reason, int64_t time);
+
+/* Do all observers agree that more is received? One that does not will call tap_resume(). */
+bool tap_ready(struct tap *tap);
+
+/* For observers: ready() would say yes again. */
+void tap_resume(struct tap *tap);
+
+/* For observers: end the connection at once, both sides reset. It takes place after the current
+ * round. */
+void tap_kill(struct tap *tap);
 
 #endif

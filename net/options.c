@@ -47,6 +47,8 @@ options_server(const char *host, const char *port, int family, struct address_li
 
 	if (reason == NULL && !name.is_unix && name.host[0] == '\0')
 		reason = "no host";
+	if (reason == NULL && strspn(name.port, "0") == strlen(name.port) && !name.is_unix)
+		reason = "port 0 is no server's";
 	if (reason == NULL)
 		reason = address_resolve(&name, family, false, list);
 	if (reason == NULL)

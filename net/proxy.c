@@ -97,7 +97,7 @@ proxy_accept(void *context, int fd, const struct address *client)
 	}
 	attempt->proxy = proxy;
 	attempt->relay = relay;
-	proxy->config.observe(proxy->config.context, relay);
+	proxy->config.observe(proxy->config.context, relay_tap(relay));
 	relay_start(relay, &proxy->config.targets->items[0]);
 	/* On loopback the connection stands, and `attempt` is gone, when this returns. */
 	connector = connector_start(relays->loop, proxy->config.targets,

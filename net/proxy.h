@@ -11,8 +11,8 @@ struct proxy_config {
 	struct relay_set *relays;
 	const struct address_list *targets; /* the server; must outlive the proxy */
 	int64_t connect_timeout;	    /* nanoseconds */
-	/* Add observers to a new connection with relay_observe(). */
-	void (*observe)(void *context, struct relay *relay);
+	/* Add observers to a new connection with tap_add(). */
+	void (*observe)(void *context, struct tap *tap);
 	void *context;
 };
 

@@ -8,7 +8,6 @@
 
 #include "net/record_writer.h"
 #include "net/recorder_state.h"
-#include "net/relay.h"
 #include "net/thread.h"
 
 #define MILLISECOND INT64_C(1000000)
@@ -30,7 +29,7 @@ recorder_resume(struct recorder *recorder)
 	while (!recorder->blocking && (recording = TAILQ_FIRST(&recorder->blocked)) != NULL) {
 		TAILQ_REMOVE(&recorder->blocked, recording, blocked);
 		recording->is_blocked = false;
-		relay_resume(recording->observer.relay);
+		tap_resume(recording->observer.tap);
 	}
 }
 
@@ -87,7 +86,7 @@ recorder_take_failed(struct recorder *recorder)
 		if (recording->finished)
 			free(recording);
 		else if (!recording->closed)
-			relay_kill(recording->observer.relay);
+			tap_kill(recording->observer.tap);
 	}
 	pthread_mutex_unlock(&queue->mutex);
 }

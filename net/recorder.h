@@ -38,9 +38,11 @@ struct recorder_config {
  */
 struct recorder *recorder_new(struct loop *loop, const struct recorder_config *config);
 
-/* Have the connection of `relay` recorded. Returns 0, or -1 with errno (the relay is then not
- * recorded, and counted so). */
-int recorder_attach(struct recorder *recorder, struct relay *relay);
+/*
+ * Have the connection of `tap` recorded. Returns 0, or -1 with errno (it is then not recorded, and
+ * counted so).
+ */
+int recorder_attach(struct recorder *recorder, struct tap *tap);
 
 /*
  * Write out all that is queued, close every log, run what -x still has to run, end the thread. All

@@ -7,7 +7,6 @@
 
 #include "format/units.h"
 #include "net/recorder_state.h"
-#include "net/relay.h"
 
 #define HAND_OVER_REFERENCED                                                                       \
 	(256 * 1024)	   /* payload kept by reference that makes a batch worth a wake-up */
@@ -50,7 +49,7 @@ recording_end(struct recording *recording, const char *why)
 	recording_say_ended(recording, why);
 	recorder_tell_lost(recorder);
 	if (recorder->close_on_error)
-		relay_kill(recording->observer.relay);
+		tap_kill(recording->observer.tap);
 }
 
 static void
@@ -143,7 +142,7 @@ recording_open(struct observer *observer, const struct conn_info *info)
 		metrics_add(recorder->metrics, COUNTER_LOG_FAILURES, 1);
 		recorder_tell_lost(recorder);
 		if (recorder->close_on_error)
-			relay_kill(observer->relay);
+			tap_kill(observer->tap);
 		return;
 	}
 	struct op_open *opening = op_payload(op);
@@ -291,7 +290,7 @@ static const struct observer_ops recording_ops = {
 };
 
 int
-recorder_attach(struct recorder *recorder, struct relay *relay)
+recorder_attach(struct recorder *recorder, struct tap *tap)
 {
 	struct recording *recording = calloc(1, sizeof(*recording));
 
@@ -302,6 +301,6 @@ recorder_attach(struct recorder *recorder, struct relay *relay)
 	recording->observer.ops = &recording_ops;
 	recording->recorder = recorder;
 	recording->log.fd = -1;
-	relay_observe(relay, &recording->observer);
+	tap_add(tap, &recording->observer);
 	return 0;
 }

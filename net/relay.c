@@ -3,14 +3,9 @@
 
 #include "net/relay_private.h"
 
-#define DRAIN_POLL (INT64_C(5) * 1000 * 1000) /* the kernel does not tell when its queue is empty  \
-					       */
-
-const struct conn_info *
-relay_info(const struct relay *relay)
-{
-	return &relay->info;
-}
+#define DRAIN_POLL                                                                                 \
+	(INT64_C(5) * 1000 * 1000) /* the kernel does not tell when its queue is empty             \
+				    */
 
 /* How long may nothing happen? Only asked where one of the timeouts is set. */
 static int64_t
@@ -42,8 +37,6 @@ void
 relay_close(struct relay *relay, enum close_reason reason, bool reset)
 {
 	struct relay_set *set = relay->set;
-	struct observer *observer;
-
 	if (relay->state == RELAY_CLOSED)
 		return;
 	if (relay->state == RELAY_CONNECTING && relay->cancel != NULL)
@@ -61,10 +54,7 @@ relay_close(struct relay *relay, enum close_reason reason, bool reset)
 			end->end.ops->close(&end->end, reset || cut);
 		flow_release(&relay->flows[side], &set->held);
 	}
-	while (relay->started && (observer = SLIST_FIRST(&relay->observers)) != NULL) {
-		SLIST_REMOVE_HEAD(&relay->observers, next);
-		observer->ops->close(observer, reason, loop_now(set->loop));
-	}
+	tap_close(&relay->tap, reason, loop_now(set->loop));
 	LIST_REMOVE(relay, all);
 	set->count--;
 	metrics_add(set->metrics, COUNTER_OPEN, -1);
@@ -107,19 +97,16 @@ relay_limit(struct relay *relay)
 {
 	struct relay_set *set = relay->set;
 
-	relay->info.last = loop_now(set->loop);
+	relay->tap.info.last = loop_now(set->loop);
 	if (set->half_close_timeout > 0)
-		loop_timer_set(set->loop, &relay->timer, relay->info.last + relay_timeout(relay));
+		loop_timer_set(
+		    set->loop, &relay->timer, relay->tap.info.last + relay_timeout(relay));
 }
 
 static void
 relay_tell_error(struct relay *relay, enum side side, int error)
 {
-	struct observer *observer;
-
-	SLIST_FOREACH (observer, &relay->observers, next) {
-		observer->ops->error(observer, side, error, loop_now(relay->set->loop));
-	}
+	tap_error(&relay->tap, side, error, loop_now(relay->set->loop));
 	metrics_add(relay->set->metrics, COUNTER_FAILED, 1);
 }
 
@@ -172,7 +159,7 @@ relay_timer(struct timer *timer)
 	struct relay *relay = CONTAINER_OF(timer, struct relay, timer);
 	struct relay_set *set = relay->set;
 	int64_t timeout = relay_timeout(relay);
-	bool over = timeout > 0 && relay->info.last + timeout <= loop_now(set->loop);
+	bool over = timeout > 0 && relay->tap.info.last + timeout <= loop_now(set->loop);
 
 	if (over) {
 		if (relay->state != RELAY_DRAINING)
@@ -181,10 +168,32 @@ relay_timer(struct timer *timer)
 		return;
 	}
 	if (timeout > 0)
-		loop_timer_set(set->loop, timer, relay->info.last + timeout);
+		loop_timer_set(set->loop, timer, relay->tap.info.last + timeout);
 	if (relay->state == RELAY_DRAINING)
 		relay_drain(relay);
 }
+
+/* -- what observers may ask -- */
+
+static void
+relay_resume(struct tap *tap)
+{
+	struct relay *relay = CONTAINER_OF(tap, struct relay, tap);
+
+	relay->held_back = false;
+	relay_update(relay);
+}
+
+static void
+relay_tap_kill(struct tap *tap)
+{
+	relay_kill(CONTAINER_OF(tap, struct relay, tap));
+}
+
+static const struct tap_ops relay_tap_ops = {
+    .resume = relay_resume,
+    .kill = relay_tap_kill,
+};
 
 /* -- life -- */
 
@@ -196,11 +205,11 @@ relay_new(struct relay_set *set, int fd, const struct address *client)
 	if (relay == NULL)
 		return NULL;
 	relay->set = set;
-	relay->info.id = ++set->last_id;
-	relay->info.client = *client;
-	relay->info.opened = relay->info.last = loop_now(set->loop);
+	tap_init(&relay->tap, &relay_tap_ops);
+	relay->tap.info.id = ++set->last_id;
+	relay->tap.info.client = *client;
+	relay->tap.info.opened = relay->tap.info.last = loop_now(set->loop);
 	relay->task.run = relay_task;
-	SLIST_INIT(&relay->observers);
 	timer_init(&relay->timer, relay_timer);
 	for (int side = 0; side < 2; side++)
 		relay->ends[side].end.ops = &end_socket_ops;
@@ -213,33 +222,20 @@ relay_new(struct relay_set *set, int fd, const struct address *client)
 	return relay;
 }
 
-void
-relay_observe(struct relay *relay, struct observer *observer)
+struct tap *
+relay_tap(struct relay *relay)
 {
-	struct observer *last = SLIST_FIRST(&relay->observers);
-
-	observer->relay = relay;
-	while (last != NULL && SLIST_NEXT(last, next) != NULL)
-		last = SLIST_NEXT(last, next);
-	if (last == NULL)
-		SLIST_INSERT_HEAD(&relay->observers, observer, next);
-	else
-		SLIST_INSERT_AFTER(last, observer, next);
+	return &relay->tap;
 }
 
 void
 relay_start(struct relay *relay, const struct address *server)
 {
-	struct observer *observer;
-
-	relay->info.server = *server;
-	relay->started = true;
-	SLIST_FOREACH (observer, &relay->observers, next) {
-		observer->ops->open(observer, &relay->info);
-	}
+	relay->tap.info.server = *server;
+	tap_open(&relay->tap);
 	if (relay->set->idle_timeout > 0)
-		loop_timer_set(
-		    relay->set->loop, &relay->timer, relay->info.opened + relay->set->idle_timeout);
+		loop_timer_set(relay->set->loop, &relay->timer,
+		    relay->tap.info.opened + relay->set->idle_timeout);
 	relay_update(relay);
 }
 
@@ -253,8 +249,8 @@ relay_on_cancel(struct relay *relay, void (*cancel)(void *context), void *contex
 void
 relay_connected(struct relay *relay, int fd, const struct address *server)
 {
-	relay->info.server = *server;
-	relay->info.connected = relay->info.last = loop_refresh(relay->set->loop);
+	relay->tap.info.server = *server;
+	relay->tap.info.connected = relay->tap.info.last = loop_refresh(relay->set->loop);
 	relay->state = RELAY_OPEN;
 	relay->ends[SIDE_SERVER].end.watch.fd = fd;
 	relay_flush(relay, SIDE_CLIENT);
@@ -268,11 +264,4 @@ relay_refused(struct relay *relay)
 	relay->cancel = NULL;
 	metrics_add(relay->set->metrics, COUNTER_REFUSED, 1);
 	relay_close(relay, CLOSE_REFUSED, true);
-}
-
-void
-relay_resume(struct relay *relay)
-{
-	relay->held_back = false;
-	relay_update(relay);
 }

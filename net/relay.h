@@ -35,9 +35,8 @@ struct relay_set {
  * with errno, `fd` is then still the caller's. */
 struct relay *relay_new(struct relay_set *set, int fd, const struct address *client);
 
-/* Add an observer; before relay_start(). It sees what passes until the relay's end, close() last.
- */
-void relay_observe(struct relay *relay, struct observer *observer);
+/* Where observers are added, before relay_start(). */
+struct tap *relay_tap(struct relay *relay);
 
 /* Open the observers, `server` being the address that will be tried first, and begin to receive
  * from the client. */
@@ -53,19 +52,10 @@ void relay_connected(struct relay *relay, int fd, const struct address *server);
 /* No server accepted: the client is reset, the relay ends. */
 void relay_refused(struct relay *relay);
 
-/* An observer whose ready() had said no takes it back. */
-void relay_resume(struct relay *relay);
-
-/* End the connection at once (reason CLOSE_KILLED), both sides reset. Safe to be called from an
- * observer's callback: it takes place after the current round. */
-void relay_kill(struct relay *relay);
-
 /*
- * End all relays now (not from a callback of one of them): as relay_kill(), but what the kernel has
+ * End all relays now (not from a callback of one of them): as tap_kill(), but what the kernel has
  * taken is still delivered.
  */
 void relay_set_stop(struct relay_set *set);
-
-const struct conn_info *relay_info(const struct relay *relay);
 
 #endif

@@ -35,12 +35,8 @@ relay_forward_end(struct relay *relay, enum side side)
 static void
 relay_ended(struct relay *relay, enum side side)
 {
-	struct observer *observer;
-
 	relay->flows[side].ended = true;
-	SLIST_FOREACH (observer, &relay->observers, next) {
-		observer->ops->eof(observer, side, loop_now(relay->set->loop));
-	}
+	tap_eof(&relay->tap, side, loop_now(relay->set->loop));
 	relay_limit(relay);
 	relay_forward_end(relay, side);
 }
@@ -78,7 +74,7 @@ relay_flush(struct relay *relay, enum side side)
 		return;
 	sent = relay_send(relay, side, flow->pending.data, flow->pending.size);
 	if (sent > 0)
-		relay->info.last = loop_now(relay->set->loop);
+		relay->tap.info.last = loop_now(relay->set->loop);
 	flow_advance(flow, sent, &relay->set->held);
 	if (flow->pending.size > 0)
 		return;
@@ -94,12 +90,9 @@ static void
 relay_pass(struct relay *relay, enum side side, const struct slice *slice)
 {
 	struct flow *flow = &relay->flows[side];
-	struct observer *observer;
 	int64_t now = loop_now(relay->set->loop);
 	size_t sent = 0;
 
-	relay->info.bytes[side] += slice->size;
-	relay->info.last = now;
 	metrics_add(relay->set->metrics,
 	    side == SIDE_CLIENT ? COUNTER_CLIENT_BYTES : COUNTER_SERVER_BYTES,
 	    (int64_t)slice->size);
@@ -111,9 +104,7 @@ relay_pass(struct relay *relay, enum side side, const struct slice *slice)
 		if (flow_hold(flow, &rest, &relay->set->held) == -1)
 			relay_kill(relay); /* no memory: these bytes cannot be delivered */
 	}
-	SLIST_FOREACH (observer, &relay->observers, next) {
-		observer->ops->data(observer, side, slice, now);
-	}
+	tap_data(&relay->tap, side, slice, now);
 }
 
 static size_t
@@ -205,18 +196,6 @@ relay_update(struct relay *relay)
 	}
 }
 
-/* Ask the observers whether more may be received. */
-static void
-relay_ask(struct relay *relay)
-{
-	struct observer *observer;
-
-	SLIST_FOREACH (observer, &relay->observers, next) {
-		if (observer->ops->ready != NULL && !observer->ops->ready(observer))
-			relay->held_back = true;
-	}
-}
-
 /* A broken end from which nothing will be received any more fails now. */
 static void
 relay_check_broken(struct relay *relay)
@@ -235,8 +214,8 @@ relay_ready(struct relay *relay, enum side side, short events)
 	if (events & (POLLOUT | POLLERR | POLLHUP))
 		relay_flush(relay, other(side));
 	if (events & (POLLIN | POLLERR | POLLHUP)) {
-		if (relay_may_receive(relay, side))
-			relay_ask(relay);
+		if (relay_may_receive(relay, side) && !tap_ready(&relay->tap))
+			relay->held_back = true;
 		if (relay_may_receive(relay, side))
 			relay_receive(relay, side);
 		else if ((events & POLLERR) && relay->state == RELAY_OPEN &&

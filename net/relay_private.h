@@ -22,15 +22,13 @@ struct relay_end {
 };
 
 struct relay {
-	struct conn_info info;
+	struct tap tap;
 	enum relay_state state;
 	enum side failed; /* RELAY_DRAINING: whose bytes are being delivered */
-	bool started;	  /* observers have been opened */
 	bool held_back;	  /* an observer's ready() said no */
 	struct relay_set *set;
 	struct relay_end ends[2];
 	struct flow flows[2];
-	struct observer_list observers;
 	struct timer timer; /* idle or half-close timeout */
 	struct task task;   /* kill, or release when closed */
 	void (*cancel)(void *context);
@@ -68,6 +66,9 @@ void relay_forward_end(struct relay *relay, enum side side);
 
 /* Have both ends polled for what the relay now waits for. */
 void relay_update(struct relay *relay);
+
+/* End it at the end of the round, both sides reset (CLOSE_KILLED). Safe from any callback. */
+void relay_kill(struct relay *relay);
 
 /* What the ends' watches call. */
 void relay_client_ready(struct watch *watch, short events);

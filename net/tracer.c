@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "net/notice.h"
-#include "net/relay.h"
 #include "net/tracer.h"
 
 struct tracer {
@@ -73,12 +72,12 @@ static const struct observer_ops tracer_ops = {
 };
 
 void
-tracer_attach(struct relay *relay)
+tracer_attach(struct tap *tap)
 {
 	struct tracer *tracer = calloc(1, sizeof(*tracer));
 
 	if (tracer == NULL)
 		return;
 	tracer->observer.ops = &tracer_ops;
-	relay_observe(relay, &tracer->observer);
+	tap_add(tap, &tracer->observer);
 }

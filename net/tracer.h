@@ -4,7 +4,7 @@
 
 #include "net/observer.h"
 
-/* Observe `relay`; without memory for it the connection is simply not told. */
-void tracer_attach(struct relay *relay);
+/* Observe the connection of `tap`; without memory for it the connection is simply not told. */
+void tracer_attach(struct tap *tap);
 
 #endif

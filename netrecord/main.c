@@ -36,8 +36,8 @@ static const char usage_line[] = "usage: netrecord [options] host port proxyport
 
 static const char help_text[] =
     "\n"
-    "Listen on proxyport, forward every connection to host:port, write one log per connection:\n"
-    "logroot_1, logroot_2, ... Read them with netlog(1).\n"
+    "Listen on proxyport, forward every connection to host:port, and write one log per\n"
+    "connection: logroot_1, logroot_2, ... Read them with netlog(1).\n"
     "\n"
     "  -b, --bind ADDR              listen on this address only; repeatable\n"
     "  -4, -6                       only IPv4, only IPv6\n"
@@ -229,10 +229,20 @@ parse_option(struct settings *settings, int option, char *value)
 	case 'V':
 		printf("netrecord %s\n", VERSION_TEXT);
 		exit(0);
-	default:
-		fprintf(stderr, "%s (try netrecord --help)\n", usage_line);
-		exit(2);
 	}
+}
+
+/* getopt_long(3) found `mark`: '?' for an unknown option, ':' for a missing value. */
+static void
+option_error(char mark, char **argv)
+{
+	const char *what = mark == ':' ? "option needs a value" : "unknown option";
+	char letter[] = {'-', (char)optopt, '\0'};
+
+	/* optopt is a short option's letter; of a long one only the argument itself tells. */
+	if (optopt > 0 && optopt < OPTION_ROTATE && strncmp(argv[optind - 1], "--", 2) != 0)
+		errx(2, "%s: %s (try netrecord --help)", what, letter);
+	errx(2, "%s: %s (try netrecord --help)", what, argv[optind - 1]);
 }
 
 static void
@@ -247,9 +257,13 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	settings->half_close_timeout = 3600 * SECOND;
 	settings->grace = SERVICE_GRACE;
 	settings->recorder.stall = 5 * SECOND;
-	while (
-	    (option = getopt_long(argc, argv, "b:46z::x:w:s:m:u:vqhV", long_options, NULL)) != -1)
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":b:46z::x:w:s:m:u:vqhV", long_options, NULL)) !=
+	       -1) {
+		if (option == '?' || option == ':')
+			option_error((char)option, argv);
 		parse_option(settings, option, optarg);
+	}
 	argv += optind;
 	left = argc - optind;
 	if (left != 4 && left != 3)
@@ -267,14 +281,14 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 }
 
 static void
-observe(void *context, struct relay *relay)
+observe(void *context, struct tap *tap)
 {
 	struct netrecord *netrecord = context;
 
-	if (recorder_attach(netrecord->recorder, relay) == -1)
+	if (recorder_attach(netrecord->recorder, tap) == -1)
 		notice(NOTICE_WARNING, "a connection is not recorded: %s", strerror(errno));
 	if (netrecord->trace)
-		tracer_attach(relay);
+		tracer_attach(tap);
 }
 
 static void

@@ -150,7 +150,7 @@ connection_open(void)
 	connection.server = far[1];
 	connection.relay = relay_new(&relays, near[0], &address);
 	EXPECT(connection.relay != NULL);
-	EXPECT(recorder_attach(recorder, connection.relay) == 0);
+	EXPECT(recorder_attach(recorder, relay_tap(connection.relay)) == 0);
 	address.port = 8;
 	relay_start(connection.relay, &address);
 	relay_connected(connection.relay, far[0], &address);
