@@ -9,6 +9,8 @@ import pytest
 from harness import logs
 from harness.netlog import NETLOG, SAMPLE, boundaries, con, data, end, good, refused, run, write
 
+pytestmark = pytest.mark.core
+
 OLD = Path(__file__).parent / "data" / "2010"
 WHOLE = b"".join(SAMPLE)
 

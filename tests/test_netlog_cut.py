@@ -4,7 +4,11 @@ import pty
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from harness.netlog import NETLOG, SAMPLE, con, data, good, refused, run, write
+
+pytestmark = pytest.mark.core
 
 OLD = Path(__file__).parent / "data" / "2010"
 

@@ -9,6 +9,8 @@ import pytest
 from harness.netlog import NETLOG, SAMPLE, con, data, end, entry, good, write
 from harness.proc import wait_until
 
+pytestmark = pytest.mark.core
+
 
 class Follower:
     def __init__(self, folder, *args):

@@ -7,6 +7,8 @@ import pytest
 
 from harness.netlog import SAMPLE, con, data, end, good, run, write
 
+pytestmark = pytest.mark.core
+
 
 def objects(*args, **options):
     return [json.loads(line) for line in good("json", *args, **options).splitlines()]

@@ -3,7 +3,11 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from harness.netlog import SAMPLE, con, data, end, entry, good, refused, run, write
+
+pytestmark = pytest.mark.core
 
 OLD = Path(__file__).parent / "data" / "2010"
 

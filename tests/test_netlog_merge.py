@@ -7,6 +7,8 @@ import pytest
 from harness import logs
 from harness.netlog import SAMPLE, con, data, end, entry, good, refused, run, write
 
+pytestmark = pytest.mark.core
+
 
 def test_two_recordings_share_one_clock(folder):
     # a ran from 10:00:00 (its time 0) on, b from 10:00:30 on

@@ -1,8 +1,12 @@
 """netlog redact: secrets overwritten, everything else untouched."""
 import os
 
+import pytest
+
 from harness import logs
 from harness.netlog import SAMPLE, con, data, end, entry, good, refused, run, write
+
+pytestmark = pytest.mark.core
 
 
 def redact(*args, **options):

@@ -9,6 +9,8 @@ import pytest
 
 from harness.netlog import NETLOG, SAMPLE, con, data, end, entry, good, run, write
 
+pytestmark = pytest.mark.core
+
 OLD = Path(__file__).parent / "data" / "2010"
 
 TRANSCRIPT = """\

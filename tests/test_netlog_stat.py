@@ -1,7 +1,11 @@
 """netlog stat: bytes, rates, turns."""
 import re
 
+import pytest
+
 from harness.netlog import SAMPLE, con, data, end, entry, good, run, write
+
+pytestmark = pytest.mark.core
 
 
 def fields(text):

@@ -6,6 +6,8 @@ import pytest
 
 from harness.netlog import NETLOG, SAMPLE, con, good, refused, run, write
 
+pytestmark = pytest.mark.core
+
 COMMANDS = ["list", "show", "check", "stat", "json", "cut", "merge", "redact"]
 READERS = ["list", "show", "check", "stat", "json", "cut"]
 

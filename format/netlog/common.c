@@ -128,6 +128,7 @@ usage_error(const struct invocation *invocation, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it does not see va_start() */
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	warnx("%s (try netlog %s --help)", message, invocation->command->name);

@@ -32,8 +32,9 @@ record_copy(struct reader *reader, const struct record *record)
 	char header[RECORD_HEADER_MAX];
 	const unsigned char *piece;
 	ssize_t size;
+	size_t length = record_encode(record, header);
 
-	fwrite(header, 1, record_encode(record, header), stdout);
+	fwrite(header, 1, length, stdout);
 	while ((size = reader_data(reader, &piece)) > 0 && !stdout_broken())
 		fwrite(piece, 1, (size_t)size, stdout);
 }

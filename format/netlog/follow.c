@@ -69,7 +69,7 @@ logs_add(struct follow *follow, struct growing *log)
 {
 	if (follow->count == follow->room) {
 		size_t room = follow->room > 0 ? 2 * follow->room : 16;
-		struct growing **logs = reallocarray(follow->logs, room, sizeof(*logs));
+		struct growing **logs = reallocarray(follow->logs, room, sizeof(struct growing *));
 		struct ready *ready;
 		if (logs == NULL)
 			return -1;

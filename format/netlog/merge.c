@@ -11,7 +11,7 @@
 
 /* One recorder's run: where the zero of its logs' times lies on the wall clock. */
 struct run {
-	const char *id;
+	char id[INDEX_RUN_MAX];
 	int64_t first_start; /* of the connection that `zero` was taken from */
 	int64_t zero;
 };
@@ -67,7 +67,8 @@ runs_collect(struct merge *merge)
 		run = run_find(merge, entry->run);
 		if (run == NULL) {
 			run = &merge->runs[merge->run_count++];
-			*run = (struct run){entry->run, INT64_MAX, 0};
+			*run = (struct run){.first_start = INT64_MAX};
+			strlcpy(run->id, entry->run, sizeof(run->id));
 		}
 		if (entry->start < run->first_start) {
 			run->first_start = entry->start;

@@ -78,8 +78,8 @@ text_wall(int64_t epoch, int decimals, char text[TEXT_TIME_MAX])
 	if (localtime_r(&seconds, &local) != NULL)
 		length = strftime(text, TEXT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &local);
 	if (length == 0)
-		return strcpy(text, "?");
-	if (decimals == 3)
+		snprintf(text, TEXT_TIME_MAX, "?");
+	else if (decimals == 3)
 		snprintf(text + length, TEXT_TIME_MAX - length, ".%03d", (int)(rest / 1000000));
 	else
 		snprintf(text + length, TEXT_TIME_MAX - length, ".%06d", (int)(rest / 1000));
