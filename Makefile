@@ -62,7 +62,7 @@ help:
 	@echo 'make unit          unit tests only'
 	@echo 'make fuzz          fuzz each target for FUZZ_SECONDS=60 s'
 	@echo 'make bench         compare with other proxies'
-	@echo 'make lint          clang-format, clang-tidy, cppcheck, mandoc'
+	@echo 'make lint          clang-format, clang-tidy, mandoc'
 	@echo 'make layers        prove that includes only run downward'
 	@echo 'make coverage      which lines the tests reach'
 	@echo 'make install       to DESTDIR= PREFIX=/usr/local; also uninstall'

@@ -3,7 +3,7 @@
 set -eu
 
 build="gcc libc6-dev make pkg-config libbsd-dev zlib1g-dev"
-check="git clang libclang-rt-14-dev clang-format clang-tidy cppcheck mandoc curl wrk nginx-light redis-server
+check="git clang libclang-rt-14-dev clang-format clang-tidy mandoc curl wrk nginx-light redis-server
 redis-tools postgresql memcached netcat-openbsd python3-pytest python3-pytest-timeout"
 
 command -v dpkg-query >/dev/null || exit 0 # not Debian: whoever packages it knows

@@ -9,8 +9,6 @@ flags="-std=c11 -D_GNU_SOURCE -iquote . $(pkg-config --cflags libbsd-overlay zli
 
 # shellcheck disable=SC2086 # lists of words
 clang-format --dry-run -Werror $sources
-cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -D_GNU_SOURCE -I . -j "$(nproc)" \
-	--enable=warning,performance,portability --suppressions-list=tests/cppcheck.txt $own
 printf '%s\n' $own | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- '"$flags"' 2>/dev/null' tidy
 for page in docs/man/*.[15]; do
 	mandoc -Tlint -W warning "$page"

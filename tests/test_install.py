@@ -34,8 +34,9 @@ def stage(tmp_path_factory):
 
 
 def make(folder, target, *more):
-    # the variant under test, so that nothing is built anew
-    words = ["make", "-s", "-C", TOP, f"VARIANT={BIN.name}", f"DESTDIR={folder}", "PREFIX=/opt/nr", target, *more]
+    # the variant under test if it is one, so that nothing is built anew
+    variant = BIN.name if BIN.parent == TOP / "build" else "release"
+    words = ["make", "-s", "-C", TOP, f"VARIANT={variant}", f"DESTDIR={folder}", "PREFIX=/opt/nr", target, *more]
     return run(*words, patience=100)
 
 

@@ -10,6 +10,7 @@ from harness.peers import (
     Server,
     connect,
     echo,
+    get_nothing,
     hold,
     pattern,
     recv_all,
@@ -110,6 +111,7 @@ def test_server_resets(netrecord, logroot, data):
     got = threading.Event()
 
     def serve(sock, _number):
+        recv_exactly(sock, 2)  # so that netrecord surely knows of the connection
         sock.sendall(data)
         got.wait(PATIENCE)
         reset(sock)
@@ -117,6 +119,7 @@ def test_server_resets(netrecord, logroot, data):
     with Server(serve) as server:
         nr = netrecord(server.address)
         with connect(nr.address) as sock:
+            sock.sendall(b"go")
             assert recv_exactly(sock, len(data)) == data
             got.set()
             assert recv_until_end(sock) == (b"", "reset")
@@ -227,9 +230,7 @@ def test_client_resets_after_its_half_close(netrecord, logroot):
 
 def test_server_that_refuses(netrecord, logroot):
     nr = netrecord(("127.0.0.1", free_port()))
-    with connect(nr.address) as sock:
-        data, _ = recv_until_end(sock)
-        assert data == b""
+    get_nothing(nr.address)
     log, event = only_log(nr, logroot)
     assert log.shape() == "c con"
     assert event["end"] == "refused"

@@ -74,17 +74,17 @@ pids=("${pids[0]}")
 
 say "what was recorded"
 run netlog list demo
-say "the first connection; the second, byte for byte"
+say "the first connection; the binary answer of the second, byte for byte"
 run netlog show demo_1
-run netlog show -x demo_2
+run netlog show -x --side s demo_2
 say "how fast it was, and whether the logs are whole"
 run netlog stat demo
-run netlog check demo
+run "netlog check demo && echo all are whole"
 say "for other programs"
 run "netlog json demo_1 | head -n 3"
 
-# not only shown: true
+# what was shown must also be true
 [ "$(netlog json demo | grep -c '"type":"con"')" -eq 3 ] || fail "not three connections"
 grep -q 'VALUE green' demo_1 || fail "the answer is not in the log"
 [ "$(wc -c <demo_3)" -gt 200000 ] || fail "the upload is not in the log"
-printf '\nThe logs stood in %s; man ./docs/man/netrecord.1 tells the rest.\n' "$folder"
+say "now before a server of yours, such as redis:  netrecord localhost 6379 6380 log"

@@ -63,6 +63,15 @@ def recv_until_end(sock):
         return bytes(out), "reset"
 
 
+def get_nothing(address):
+    """Connect, and be closed or reset without a byte: as early as connect() itself may tell it."""
+    try:
+        with connect(address) as sock:
+            assert recv_until_end(sock)[0] == b""
+    except ConnectionResetError:
+        pass
+
+
 class Server:
     """Accepts on a loopback port; each connection runs `handler(sock, number)` in a thread of its own.
 
