@@ -10,16 +10,16 @@
 #include "net/notice.h"
 
 #define LINE_SIZE 4096
-#define WAITING_MAX (4 * 1024 * 1024) /* some 10,000 connections' lines */
+#define WAITING_MAX (1024 * 1024) /* some 2,000 connections' lines */
 #define RETRY_AFTER INT64_C(1000000000)
 
 int
-record_index_open(struct record_index *index, const struct log_root *root)
+record_index_open(struct record_index *index, const struct log_root *root, const char *name)
 {
 	struct stat status;
 	char last = '\n';
 
-	*index = (struct record_index){.size = 4 * LINE_SIZE};
+	*index = (struct record_index){.size = 4 * LINE_SIZE, .root = name};
 	index->fd = log_root_open_index(root);
 	if (index->fd < 0)
 		return -1;
@@ -69,7 +69,8 @@ record_index_add(struct record_index *index, const struct index_entry *entry)
 	if (!index_reserve(index)) {
 		if (index->overflow++ == 0)
 			notice(NOTICE_ERROR,
-			    "index cannot be written: some connections will be missing in it");
+			    "%s_index.jsonl: too many lines wait: some will be missing",
+			    index->root);
 		return;
 	}
 	index->used += index_encode(entry, index->lines + index->used, index->size - index->used);
@@ -79,7 +80,8 @@ static void
 index_said_failed(struct record_index *index, int64_t now, int error)
 {
 	if (index->retry == 0)
-		notice(NOTICE_ERROR, "index: %s: will be tried again", strerror(error));
+		notice(NOTICE_ERROR, "%s_index.jsonl: %s: will be tried again", index->root,
+		    strerror(error));
 	index->retry = now + RETRY_AFTER;
 }
 
@@ -88,7 +90,7 @@ index_said_written(struct record_index *index)
 {
 	if (index->retry != 0)
 		notice(NOTICE_WARNING,
-		    "index is written again, %" PRIu64 " of its lines are missing",
+		    "%s_index.jsonl: is written again, %" PRIu64 " lines are missing", index->root,
 		    index->overflow);
 	index->retry = 0;
 	index->overflow = 0;

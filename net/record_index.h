@@ -12,7 +12,8 @@
 
 struct record_index {
 	int fd;
-	char *lines; /* not yet written, each whole */
+	const char *root; /* what messages call it */
+	char *lines;	  /* not yet written, each whole */
 	size_t used;
 	size_t size;
 	int64_t retry;	   /* when to try again, by thread_clock(); 0: nothing has failed */
@@ -20,8 +21,9 @@ struct record_index {
 	uint64_t overflow; /* lines for which there was no room */
 };
 
-/* Returns 0, or -1 with errno. */
-int record_index_open(struct record_index *index, const struct log_root *root);
+/* `name` is the logroot as the user wrote it, and must outlive the index. Returns 0, or -1 with
+ * errno. */
+int record_index_open(struct record_index *index, const struct log_root *root, const char *name);
 void record_index_close(struct record_index *index);
 
 void record_index_add(struct record_index *index, const struct index_entry *entry);

@@ -176,7 +176,8 @@ writer_run(void *argument)
 	}
 	if (writer->index.used > 0)
 		notice(NOTICE_ERROR,
-		    "index cannot be written: the last connections are missing in it");
+		    "%s_index.jsonl: cannot be written: the last connections are missing",
+		    writer->index.root);
 	record_queue_end(writer->queue);
 	return NULL;
 }
@@ -236,7 +237,7 @@ record_writer_new(const struct recorder_config *config, struct record_queue *que
 	if (writer->root == NULL)
 		goto failed;
 	record_keep_init(&writer->keep, writer->root, config->keep_size);
-	if (!config->no_index && record_index_open(&writer->index, writer->root) != 0)
+	if (!config->no_index && record_index_open(&writer->index, writer->root, config->root) != 0)
 		goto failed;
 	if (config->exec != NULL) {
 		writer->runner = runner_new(config->exec, writer_command_ended, writer);

@@ -10,7 +10,7 @@ struct record_writer;
 
 /*
  * Open the logroot and the index. `epoch` is the loop time that logs count from, `wall` what to add
- * to a loop time for the wall clock. `queue` and `loop` must outlive it; of `config` only metrics
+ * to a loop time for the wall clock. `queue` and `loop` must outlive it; of `config` root, metrics
  * and lost_context. Returns NULL with errno.
  */
 struct record_writer *record_writer_new(const struct recorder_config *config,

@@ -232,6 +232,7 @@ recorder_new(struct loop *loop, const struct recorder_config *config)
 	recorder->root = strdup(config->root);
 	if (recorder->root == NULL)
 		goto failed;
+	mine.root = recorder->root;
 	recorder->writer = record_writer_new(&mine, &recorder->queue, loop, epoch, wall);
 	if (recorder->writer == NULL || record_writer_start(recorder->writer) != 0)
 		goto failed;
