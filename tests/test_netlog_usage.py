@@ -87,6 +87,20 @@ def test_operands_may_be_of_all_kinds(folder):
         assert good("json", kind, stdin=b"".join(SAMPLE)).replace(f'"log":"{name}","n":{n}', "") == whole
 
 
+def test_pipe_by_name_is_read_like_a_file(folder):
+    commands = [["list", "-q"], ["show"], ["show", "--grep", "hello"], ["show", "--slow", "100ms"], ["check"], ["stat"], ["json"]]
+    for command in [*commands, ["merge", "-o", folder / "m"], ["redact", "-q", "-e", "PING", "-o", folder / "r"]]:
+        log = write(folder / "log_1")
+        words = [NETLOG, *map(str, command)]
+        # the same path must name the file at first, then the pipe, for the outputs to be equal
+        plain = subprocess.run(["sh", "-c", 'exec "$@" /dev/fd/9 9<"$0"', log, *words], stdout=subprocess.PIPE, check=True)
+        piped = subprocess.run(["sh", "-c", 'cat "$0" | { exec "$@" /dev/fd/9 9<&0; }', log, *words], stdout=subprocess.PIPE, check=True)
+        assert piped.stdout == plain.stdout
+    assert (folder / "m_1").read_bytes() == (folder / "m_2").read_bytes() == b"".join(SAMPLE)
+    one, other = folder.glob("r_*")
+    assert one.read_bytes() == other.read_bytes() == b"".join(SAMPLE).replace(b"PING", b"XXXX")
+
+
 @pytest.mark.parametrize("command", READERS)
 def test_a_full_disk_is_noticed_at_the_end(folder, command):
     log = write(folder / "log_1")

@@ -181,7 +181,7 @@ round_show(struct follow *follow)
 		if (look(follow, i, &follow->ready[count].clock))
 			follow->ready[count++].log = i;
 	}
-	while (count > 0 && !stdout_broken() && !interrupted) {
+	while (count > 0 && !show_stopped(follow->show)) {
 		struct ready *first = &follow->ready[0];
 		for (size_t i = 1; i < count; i++) {
 			if (follow->ready[i].clock < first->clock)
@@ -203,7 +203,7 @@ follow_loop(struct follow *follow)
 {
 	const struct timespec pause = {.tv_nsec = POLL_PAUSE};
 
-	for (unsigned round = 1; !interrupted && !stdout_broken(); round++) {
+	for (unsigned round = 1; !show_stopped(follow->show); round++) {
 		if (round % ROUNDS_PER_SCAN == 0 && follow_new(follow) != 0) {
 			warn(NULL);
 			return STATUS_ERROR;
@@ -227,7 +227,7 @@ follow_begin(struct follow *follow, char *const *operands, size_t count)
 		warnx("%s", set.error);
 		goto release;
 	}
-	if (spool_stdin(&set) != 0)
+	if (spool_streams(&set) != 0)
 		goto release;
 	lanes = calloc(set.count + 1, sizeof(*lanes));
 	if (lanes == NULL) {
@@ -283,6 +283,7 @@ follow_run(struct show *show, char *const *operands, size_t count)
 		warn(NULL);
 		return STATUS_ERROR;
 	}
+	show->interrupted = &interrupted;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	count = operands_present(&follow, present);

@@ -275,7 +275,7 @@ waiting_pass(struct growing *growing, const struct waiting *waiting, struct show
 		return;
 	line.column = show_column(show, &growing->item);
 	transcript_begin(&show->transcript, &line);
-	while ((size = reader_data(growing->shown, &piece)) > 0 && !stdout_broken()) {
+	while (!show_stopped(show) && (size = reader_data(growing->shown, &piece)) > 0) {
 		piece_show(growing, show, &waiting->record, offset, piece, (size_t)size);
 		offset += (uint64_t)size;
 	}
@@ -316,8 +316,13 @@ growing_pass(struct growing *growing, struct show *show, uint64_t *limit)
 	enum reader_status status;
 	int64_t clock;
 
-	while ((status = growing_look(growing, show, &clock)) == READER_RECORD)
+	while ((status = growing_look(growing, show, &clock)) == READER_RECORD) {
 		waiting_settle(growing, show, false);
+		if (show_stopped(show)) {
+			status = READER_END;
+			break;
+		}
+	}
 	*limit = reader_whole(growing->ahead);
 	return status;
 }

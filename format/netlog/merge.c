@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/netlog/newroot.h"
+#include "format/netlog/spool.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
 
@@ -177,8 +178,12 @@ merge_run(struct invocation *invocation)
 		if (strcmp(invocation->argv[i], root) == 0)
 			return usage_error(invocation, "%s: merged into itself", text_name(root));
 	}
-	status = operands_collect(invocation, &merge.set) == 0 ? merge_to(&merge, root, gzip)
-							       : invocation->status;
+	if (operands_collect(invocation, &merge.set) != 0)
+		status = invocation->status;
+	else if (spool_streams(&merge.set) != 0)
+		status = STATUS_ERROR;
+	else
+		status = merge_to(&merge, root, gzip);
 	free(merge.logs);
 	free(merge.runs);
 	logset_release(&merge.set);

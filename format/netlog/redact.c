@@ -180,7 +180,7 @@ redact_logs(struct redact *redact)
 		warn(NULL);
 	else if (operands_collect(redact->invocation, &set) != 0)
 		status = redact->invocation->status;
-	else if (spool_stdin(&set) == 0)
+	else if (spool_streams(&set) == 0)
 		status = redact_set(redact, &set);
 	logset_release(&set);
 	free(redact->counts);

@@ -33,6 +33,12 @@ lane_release(struct lane *lane)
 }
 
 bool
+show_stopped(const struct show *show)
+{
+	return stdout_broken() || (show->interrupted != NULL && *show->interrupted);
+}
+
+bool
 show_wants(const struct show *show, const struct record *record)
 {
 	if (show->side >= 0 && (int)record->side != show->side)
@@ -144,7 +150,7 @@ payload_show(struct show *show, const struct lane *lane, enum side side, struct 
 	const unsigned char *piece;
 	ssize_t size;
 
-	while (!stdout_broken() && (size = reader_data(reader, &piece)) > 0) {
+	while (!show_stopped(show) && (size = reader_data(reader, &piece)) > 0) {
 		if (piece_show(show, matches, offset, piece, (size_t)size) != 0)
 			return -1;
 		offset += (uint64_t)size;
@@ -190,7 +196,7 @@ timeline_show(
 	enum reader_status told;
 	int status = STATUS_OK;
 
-	while (!stdout_broken() && (told = timeline_next(timeline, &event)) != READER_END) {
+	while (!show_stopped(show) && (told = timeline_next(timeline, &event)) != READER_END) {
 		const struct logset_item *item = &set->items[event.item];
 		struct lane *lane = &lanes[event.item];
 		if (told == READER_RECORD && reader_offset(event.reader) >= lane->limit)
@@ -263,7 +269,7 @@ show_operands(struct show *show)
 	if (operands_collect(show->invocation, &set) != 0)
 		goto release;
 	if (show->pattern != NULL || show->slow >= 0) {
-		if (spool_stdin(&set) != 0)
+		if (spool_streams(&set) != 0)
 			goto release;
 	}
 	lanes = calloc(set.count + 1, sizeof(*lanes));

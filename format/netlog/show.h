@@ -3,6 +3,8 @@
 #ifndef FORMAT_NETLOG_SHOW_H
 #define FORMAT_NETLOG_SHOW_H
 
+#include <signal.h>
+
 #include "format/netlog/matches.h"
 #include "format/netlog/netlog.h"
 #include "format/netlog/slow.h"
@@ -18,6 +20,8 @@ struct show {
 	int64_t slow;		 /* -1: all turns */
 	struct pattern *pattern; /* NULL: all records */
 	bool follow;
+	const volatile sig_atomic_t
+	    *interrupted; /* set by a signal; NULL: signals end the program */
 };
 
 /* Where the reading of one log is. */
@@ -35,6 +39,9 @@ void lane_init(struct lane *lane);
 
 /* Show what the logs of `set` hold; `lanes` has one for each. Returns the exit status. */
 int show_set(struct show *show, const struct logset *set, struct lane *lanes);
+
+/* No use, or no wish, to go on showing. */
+bool show_stopped(const struct show *show);
 
 /* Do the record's side and time ask for it to be shown? */
 bool show_wants(const struct show *show, const struct record *record);

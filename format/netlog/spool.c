@@ -2,10 +2,14 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "format/netlog/text.h"
 
 #define SPOOL_BUFFER 65536
 
@@ -27,13 +31,14 @@ spool_open(void)
 	return fd;
 }
 
+/* Copy all that `from` yields. Returns 0, or -1 with errno. */
 static int
-spool_fill(int fd)
+spool_fill(int fd, int from)
 {
 	static char buffer[SPOOL_BUFFER];
 	ssize_t got;
 
-	while ((got = read(STDIN_FILENO, buffer, sizeof(buffer))) != 0) {
+	while ((got = read(from, buffer, sizeof(buffer))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -47,31 +52,81 @@ spool_fill(int fd)
 	return 0;
 }
 
-/* The descriptor stays open until the program ends: the path leads through it. */
-static int
-spool_item(struct logset_item *item)
-{
-	static char name[] = "-";
-	int fd = spool_open();
-	char *path;
+/* Names of spooled logs; they are needed as long as the logs are, which is until the program ends.
+ */
+struct kept_name {
+	struct kept_name *next;
+	char text[];
+};
 
-	if (fd < 0 || spool_fill(fd) != 0 || asprintf(&path, "/proc/self/fd/%d", fd) < 0) {
-		warn("standard input to a temporary file");
+static char *
+name_keep(const char *name)
+{
+	static struct kept_name *names;
+	struct kept_name *kept = malloc(sizeof(*kept) + strlen(name) + 1);
+
+	if (kept == NULL)
+		return NULL;
+	memcpy(kept->text, name, strlen(name) + 1);
+	kept->next = names;
+	names = kept;
+	return kept->text;
+}
+
+/* The descriptor of the copy stays open until the program ends: the path leads through it. */
+static int
+spool_item(struct logset_item *item, int from)
+{
+	char *name = name_keep(item->name), *path;
+	int fd = spool_open();
+
+	if (name == NULL || fd < 0 || spool_fill(fd, from) != 0 ||
+	    asprintf(&path, "/proc/self/fd/%d", fd) < 0) {
+		warn("%s: copy to a temporary file", text_name(item->name));
 		return -1;
 	}
-	/* the name is the first part's path else */
-	item->name = name;
+	/* the name is the first part's path else, and released with it */
 	free(item->parts[0]);
 	item->parts[0] = path;
+	item->name = name;
 	return 0;
 }
 
+static bool
+is_regular(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static int
+spool_stream(struct logset_item *item)
+{
+	bool standard = strcmp(item->name, "-") == 0;
+	struct stat status;
+	int fd, result;
+
+	if (!standard && (stat(item->name, &status) != 0 || S_ISREG(status.st_mode)))
+		return 0;
+	if (standard)
+		return is_regular(STDIN_FILENO) ? 0 : spool_item(item, STDIN_FILENO);
+	fd = open(item->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		warn("%s", text_name(item->name));
+		return -1;
+	}
+	result = spool_item(item, fd);
+	close(fd);
+	return result;
+}
+
 int
-spool_stdin(struct logset *set)
+spool_streams(struct logset *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		if (strcmp(set->items[i].name, "-") == 0)
-			return spool_item(&set->items[i]);
+		if (spool_stream(&set->items[i]) != 0)
+			return -1;
 	}
 	return 0;
 }
