@@ -15,11 +15,11 @@
 
 #define NUMBER_MAX ((uint64_t)INT64_MAX) /* names with higher ones are none of ours */
 
-static void
-root_pass_over(struct log_root *root, uint64_t number)
+void
+log_root_pass_over(struct log_root *root, uint64_t n)
 {
-	if (number >= root->next && number < NUMBER_MAX)
-		root->next = number + 1;
+	if (n >= root->next && n < NUMBER_MAX)
+		root->next = n + 1;
 }
 
 static int
@@ -37,7 +37,7 @@ root_scan_files(struct log_root *root)
 	}
 	while (errno = 0, (item = readdir(directory)) != NULL)
 		if (logname_match(item->d_name, root->base, &name))
-			root_pass_over(root, name.n);
+			log_root_pass_over(root, name.n);
 	int error = errno;
 	closedir(directory);
 	errno = error;
@@ -70,7 +70,7 @@ root_scan_index(struct log_root *root)
 			if (line[length - 1] == '\n')
 				length--;
 			if (index_decode(line, (size_t)length, &entry) == 0)
-				root_pass_over(root, entry.n);
+				log_root_pass_over(root, entry.n);
 		}
 	free(line);
 	fclose(stream);

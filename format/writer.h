@@ -55,6 +55,9 @@ void log_root_close(struct log_root *root);
 /* The number that the next log will probably get. */
 uint64_t log_root_next(const struct log_root *root);
 
+/* Number `n` is used by somebody: later logs get higher ones. */
+void log_root_pass_over(struct log_root *root, uint64_t n);
+
 /*
  * The level that gzip uses from now on, 0 meaning stored blocks (still valid .gz): the writer thread
  * lowers it while it falls behind. No effect on plain roots.

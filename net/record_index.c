@@ -16,7 +16,7 @@
 int
 record_index_open(struct record_index *index, const struct log_root *root, const char *name)
 {
-	struct stat status;
+	struct stat status = {0};
 	char last = '\n';
 
 	*index = (struct record_index){.size = 4 * LINE_SIZE, .root = name};
@@ -33,7 +33,44 @@ record_index_open(struct record_index *index, const struct log_root *root, const
 	if (fstat(index->fd, &status) == 0 && status.st_size > 0 &&
 	    pread(index->fd, &last, 1, status.st_size - 1) == 1)
 		index->midline = last != '\n';
+	index->known = status.st_size; /* log_root_open() has read that */
 	return 0;
+}
+
+/* Take in the whole lines of `text`; returns how many bytes they are. */
+static size_t
+index_take_in(struct log_root *root, const char *text, size_t size)
+{
+	const char *at = text, *newline;
+	struct index_entry entry;
+
+	while ((newline = memchr(at, '\n', size - (size_t)(at - text))) != NULL) {
+		if (index_decode(at, (size_t)(newline - at), &entry) == 0)
+			log_root_pass_over(root, entry.n);
+		at = newline + 1;
+	}
+	return (size_t)(at - text);
+}
+
+void
+record_index_look(struct record_index *index, struct log_root *root)
+{
+	struct stat status;
+	char text[4 * LINE_SIZE];
+
+	if (index->fd < 0 || fstat(index->fd, &status) != 0)
+		return;
+	if (status.st_size < index->known) /* somebody has cut it */
+		index->known = status.st_size;
+	while (index->known < status.st_size) {
+		ssize_t size = pread(index->fd, text, sizeof(text), index->known);
+		if (size <= 0)
+			return;
+		size_t whole = index_take_in(root, text, (size_t)size);
+		if (whole == 0 && (size_t)size < sizeof(text))
+			return; /* a line that is being written */
+		index->known += whole > 0 ? (off_t)whole : size;
+	}
 }
 
 void
@@ -129,6 +166,9 @@ record_index_flush(struct record_index *index, int64_t now, bool force)
 	}
 	ssize_t written = write(index->fd, index->lines, index->used);
 	if (written == (ssize_t)index->used) {
+		/* Our own lines are no news, if nobody else's lie before them. */
+		if (lseek(index->fd, 0, SEEK_CUR) == index->known + (off_t)written)
+			index->known += written;
 		index->used = 0;
 		index_said_written(index);
 		return;

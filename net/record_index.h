@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "format/index.h"
 #include "format/writer.h"
@@ -17,6 +18,7 @@ struct record_index {
 	size_t used;
 	size_t size;
 	int64_t retry;	   /* when to try again, by thread_clock(); 0: nothing has failed */
+	off_t known;	   /* the file up to here holds no news of other recorders */
 	bool midline;	   /* the file ends inside a line that is not ours to take back */
 	uint64_t overflow; /* lines for which there was no room */
 };
@@ -24,6 +26,13 @@ struct record_index {
 /* `name` is the logroot as the user wrote it, and must outlive the index. Returns 0, or -1 with
  * errno. */
 int record_index_open(struct record_index *index, const struct log_root *root, const char *name);
+
+/*
+ * See whether other recorders on this root have written lines, and pass over the numbers that they
+ * use: with --keep the files that tell of them may be gone while their later parts are written.
+ */
+void record_index_look(struct record_index *index, struct log_root *root);
+
 void record_index_close(struct record_index *index);
 
 void record_index_add(struct record_index *index, const struct index_entry *entry);

@@ -124,6 +124,9 @@ recording_create(struct record_writer *writer, struct recording *recording)
 	int64_t give_up = 0;
 	int result;
 
+	if (writer->looked != writer->now)
+		record_index_look(&writer->index, writer->root);
+	writer->looked = writer->now;
 	do
 		result = log_writer_create(writer->root, &recording->log);
 	while (result != 0 && writer_find_descriptor(writer, &give_up));

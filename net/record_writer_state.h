@@ -38,7 +38,8 @@ struct record_writer {
 	    recent; /* logs with an open descriptor, the one longest untouched first */
 	unsigned open_count;
 	unsigned open_max;
-	int64_t now; /* when the round began */
+	int64_t now;	/* when the round began */
+	int64_t looked; /* the round in which the index was last looked at */
 	const struct log_writer *writing;
 	struct notice_ration ration;
 	struct log_entry entries[ENTRIES_MAX];

@@ -327,6 +327,37 @@ test_index_after_a_crash(void)
 	directory_clear();
 }
 
+static bool
+three_are_recorded(void)
+{
+	return metrics_get(&metrics, COUNTER_RECORDED_BYTES) == 3;
+}
+
+/* Another recorder's log whose first part --keep has deleted is not written into. */
+static void
+test_numbers_of_another_recorder(void)
+{
+	struct recorder_config config = {0};
+	static const char line[] = "{\"event\":\"open\",\"n\":7,\"log\":\"r_7\",\"run\":\"x\"}\n";
+
+	begin(&config);
+	struct connection connection = connection_open();
+	talk(&connection, "one", 3);
+	run_until(three_are_recorded);
+	int fd = open("r_index.jsonl", O_WRONLY | O_APPEND | O_CREAT, 0600);
+	EXPECT(write(fd, line, strlen(line)) == (ssize_t)strlen(line));
+	struct connection later = connection_open();
+	connection_close(&later);
+	connection_close(&connection);
+	run_until(all_relays_gone);
+	EXPECT(write(fd, line, strlen(line)) == (ssize_t)strlen(line));
+	close(fd);
+	end();
+	EXPECT(access("r_1", F_OK) == 0 && access("r_2", F_OK) != 0 && access("r_8", F_OK) == 0);
+	EXPECT(closed_entry(1).lost == 0 && closed_entry(8).lost == 0);
+	directory_clear();
+}
+
 static struct rlimit size_before;
 
 static void
@@ -543,6 +574,7 @@ main(void)
 	test_log_and_index();
 	test_more_logs_than_descriptors();
 	test_index_after_a_crash();
+	test_numbers_of_another_recorder();
 	test_full_disk();
 	test_full_disk_closes_the_connection_if_told_so();
 	test_hanging_disk();
