@@ -11,11 +11,18 @@
 
 #include "format/root.h"
 
-#define INLINE_MAX                                                                                 \
-	2048 /* payloads up to this are copied beside their header: fewer pieces for writev() */
-#define PIECE_MIN                                                                                  \
-	64 /* a part with less than 1/64 of its size left is full, lest gzip members become tiny   \
-	    */
+/* Payloads up to this are copied beside their header: fewer pieces for writev(). */
+#define INLINE_MAX 2048
+
+/*
+ * One write puts about this much into the log, or one record if that is larger: out of a buffer
+ * that is still in the cache, and into pages that are found without a search for megabytes in a
+ * row.
+ */
+#define WRITE_SIZE 65536
+
+/* A part with less than 1/64 of its size left is full, lest gzip members become tiny. */
+#define PIECE_MIN 64
 
 #define CREATE_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 #define REOPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC)
@@ -145,7 +152,8 @@ group_gather(
 	struct group group = {0};
 	struct iovec *last = NULL; /* the piece in the stage that can still grow */
 
-	while (group.count < count && group.vectors + 2 <= ROOT_VECTORS &&
+	while (group.count < count && group.bytes < WRITE_SIZE &&
+	       group.vectors + 2 <= ROOT_VECTORS &&
 	       group.staged + RECORD_HEADER_MAX + INLINE_MAX <= ROOT_STAGE_SIZE) {
 		const struct log_entry *entry = &entries[group.count];
 		char *header = root->stage + group.staged;
