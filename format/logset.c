@@ -20,9 +20,8 @@ struct collector {
 	struct index *index;
 };
 
-/* Set the error message: what is wrong with `subject`. Returns -1; errno is kept. */
-static int
-fail(struct logset *set, const char *subject, const char *problem)
+int
+logset_fail(struct logset *set, const char *subject, const char *problem)
 {
 	int error = errno;
 	char shown[4 * 60 + 1];
@@ -39,7 +38,7 @@ fail(struct logset *set, const char *subject, const char *problem)
 static int
 fail_errno(struct logset *set, const char *subject)
 {
-	return fail(set, subject, strerror(errno));
+	return logset_fail(set, subject, strerror(errno));
 }
 
 static void
@@ -307,11 +306,11 @@ collect_operand(struct collector *collector, const char *operand)
 		return -1;
 	if (found == 0 && directory) {
 		errno = EISDIR;
-		return fail(set, operand, "is a directory, give the logroot inside it");
+		return logset_fail(set, operand, "is a directory, give the logroot inside it");
 	}
 	if (found == 0 && set->missing == missing) {
 		errno = ENOENT;
-		return fail(set, operand, "no log of that name");
+		return logset_fail(set, operand, "no log of that name");
 	}
 	return 0;
 }
@@ -330,14 +329,14 @@ find_run(struct logset *set, const char *recording)
 			return item->entry.run;
 		if (run != NULL && strcmp(run, item->entry.run) != 0) {
 			errno = EINVAL;
-			fail(set, recording, "several recordings begin so");
+			logset_fail(set, recording, "several recordings begin so");
 			return NULL;
 		}
 		run = item->entry.run;
 	}
 	if (run == NULL) {
 		errno = ENOENT;
-		fail(set, recording, "no such recording in the index");
+		logset_fail(set, recording, "no such recording in the index");
 	}
 	return run;
 }

@@ -40,6 +40,10 @@ struct logset {
 int logset_collect(struct logset *set, char *const *operands, size_t count, const char *recording);
 void logset_release(struct logset *set);
 
+/* Set set->error: what is wrong with `subject`, without control characters. Returns -1; errno is
+ * kept. */
+int logset_fail(struct logset *set, const char *subject, const char *problem);
+
 /* A reader over all parts of the item, in order. Returns NULL with errno. */
 struct reader *logset_reader(const struct logset_item *item);
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,18 @@
 #include "net/listener.h"
 #include "net/notice.h"
 #include "net/options.h"
+
+void
+options_unknown(int mark, char *const *argv)
+{
+	const char *what = mark == ':' ? "option needs a value" : "unknown option";
+	char letter[] = {'-', (char)optopt, '\0'};
+	bool is_short = optopt > 0 && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0;
+
+	/* optopt is a short option's letter; of a long one only the argument itself tells. */
+	notice(NOTICE_ERROR, "%s: %s (try %s --help)", what, is_short ? letter : argv[optind - 1],
+	    getprogname());
+}
 
 int
 options_size(const char *option, const char *text, uint64_t *size)

@@ -10,6 +10,12 @@
 #include "net/address.h"
 #include "net/recorder.h"
 
+/*
+ * What getopt_long(3) has just refused, with opterr 0: `mark` is '?' (unknown) or ':' (a value is
+ * missing). Long options have values from 256 on.
+ */
+void options_unknown(int mark, char *const *argv);
+
 /* "64k" of `option` ("--rotate"); must be at least 1. */
 int options_size(const char *option, const char *text, uint64_t *size);
 

@@ -232,19 +232,6 @@ parse_option(struct settings *settings, int option, char *value)
 	}
 }
 
-/* getopt_long(3) found `mark`: '?' for an unknown option, ':' for a missing value. */
-static void
-option_error(char mark, char **argv)
-{
-	const char *what = mark == ':' ? "option needs a value" : "unknown option";
-	char letter[] = {'-', (char)optopt, '\0'};
-
-	/* optopt is a short option's letter; of a long one only the argument itself tells. */
-	if (optopt > 0 && optopt < OPTION_ROTATE && strncmp(argv[optind - 1], "--", 2) != 0)
-		errx(2, "%s: %s (try netrecord --help)", what, letter);
-	errx(2, "%s: %s (try netrecord --help)", what, argv[optind - 1]);
-}
-
 static void
 parse_arguments(struct settings *settings, int argc, char **argv)
 {
@@ -260,8 +247,10 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":b:46z::x:w:s:m:u:vqhV", long_options, NULL)) !=
 	       -1) {
-		if (option == '?' || option == ':')
-			option_error((char)option, argv);
+		if (option == '?' || option == ':') {
+			options_unknown(option, argv);
+			exit(2);
+		}
 		parse_option(settings, option, optarg);
 	}
 	argv += optind;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/netlog/text.h"
+#include "format/spool.h"
 #include "format/units.h"
 #include "format/version.h"
 
@@ -151,6 +152,15 @@ operands_collect(struct invocation *invocation, struct logset *set)
 		return -1;
 	}
 	return 0;
+}
+
+int
+operands_spool(struct logset *set)
+{
+	if (spool_streams(set) == 0)
+		return 0;
+	warnx("%s", set->error);
+	return -1;
 }
 
 struct reader *

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "format/netlog/growing.h"
-#include "format/netlog/spool.h"
 #include "format/netlog/text.h"
 
 #define POLL_PAUSE 100000000 /* nanoseconds between two looks at the logs */
@@ -227,7 +226,7 @@ follow_begin(struct follow *follow, char *const *operands, size_t count)
 		warnx("%s", set.error);
 		goto release;
 	}
-	if (spool_streams(&set) != 0)
+	if (operands_spool(&set) != 0)
 		goto release;
 	lanes = calloc(set.count + 1, sizeof(*lanes));
 	if (lanes == NULL) {

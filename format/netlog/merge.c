@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "format/netlog/newroot.h"
-#include "format/netlog/spool.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
 
@@ -180,7 +179,7 @@ merge_run(struct invocation *invocation)
 	}
 	if (operands_collect(invocation, &merge.set) != 0)
 		status = invocation->status;
-	else if (spool_streams(&merge.set) != 0)
+	else if (operands_spool(&merge.set) != 0)
 		status = STATUS_ERROR;
 	else
 		status = merge_to(&merge, root, gzip);

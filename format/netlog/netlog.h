@@ -71,6 +71,10 @@ int usage_error(const struct invocation *invocation, const char *format, ...)
  * message; release `set` in either case. */
 int operands_collect(struct invocation *invocation, struct logset *set);
 
+/* Have logs that can be read only once copied, for commands that read twice. Returns 0, or -1 after
+ * a message. */
+int operands_spool(struct logset *set);
+
 /* Open a log; says why if it cannot. */
 struct reader *log_open(const struct logset_item *item);
 

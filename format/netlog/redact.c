@@ -7,7 +7,6 @@
 
 #include "format/netlog/matches.h"
 #include "format/netlog/newroot.h"
-#include "format/netlog/spool.h"
 #include "format/netlog/text.h"
 
 #define PIECE_SIZE 65536
@@ -180,7 +179,7 @@ redact_logs(struct redact *redact)
 		warn(NULL);
 	else if (operands_collect(redact->invocation, &set) != 0)
 		status = redact->invocation->status;
-	else if (spool_streams(&set) == 0)
+	else if (operands_spool(&set) == 0)
 		status = redact_set(redact, &set);
 	logset_release(&set);
 	free(redact->counts);

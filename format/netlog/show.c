@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/netlog/spool.h"
 #include "format/netlog/text.h"
 #include "format/timeline.h"
 
@@ -269,7 +268,7 @@ show_operands(struct show *show)
 	if (operands_collect(show->invocation, &set) != 0)
 		goto release;
 	if (show->pattern != NULL || show->slow >= 0) {
-		if (spool_streams(&set) != 0)
+		if (operands_spool(&set) != 0)
 			goto release;
 	}
 	lanes = calloc(set.count + 1, sizeof(*lanes));

@@ -1,6 +1,5 @@
-#include "format/netlog/spool.h"
+#include "format/spool.h"
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,8 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "format/netlog/text.h"
 
 #define SPOOL_BUFFER 65536
 
@@ -81,10 +78,8 @@ spool_item(struct logset_item *item, int from)
 	int fd = spool_open();
 
 	if (name == NULL || fd < 0 || spool_fill(fd, from) != 0 ||
-	    asprintf(&path, "/proc/self/fd/%d", fd) < 0) {
-		warn("%s: copy to a temporary file", text_name(item->name));
+	    asprintf(&path, "/proc/self/fd/%d", fd) < 0)
 		return -1;
-	}
 	/* the name is the first part's path else, and released with it */
 	free(item->parts[0]);
 	item->parts[0] = path;
@@ -112,10 +107,8 @@ spool_stream(struct logset_item *item)
 	if (standard)
 		return is_regular(STDIN_FILENO) ? 0 : spool_item(item, STDIN_FILENO);
 	fd = open(item->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		warn("%s", text_name(item->name));
+	if (fd < 0)
 		return -1;
-	}
 	result = spool_item(item, fd);
 	close(fd);
 	return result;
@@ -126,7 +119,7 @@ spool_streams(struct logset *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		if (spool_stream(&set->items[i]) != 0)
-			return -1;
+			return logset_fail(set, set->items[i].name, strerror(errno));
 	}
 	return 0;
 }
