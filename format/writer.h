@@ -18,7 +18,8 @@ struct log_root_config {
 	const char *root;     /* the user's logroot; its directory must exist */
 	int gzip_level;	      /* 0: plain logs; 1..9: gzip, every batch a member of its own */
 	uint64_t rotate_size; /* a new part is begun when one would grow beyond this; 0: never */
-	/* Called for every finished part, with its path; NULL: not called. The path is only lent. */
+	/* Called for every finished part, with its path; NULL: not called. The path is only lent.
+	 */
 	void (*part_done)(void *context, const char *path, uint64_t size);
 	void *context;
 };
@@ -59,46 +60,51 @@ uint64_t log_root_next(const struct log_root *root);
 void log_root_pass_over(struct log_root *root, uint64_t n);
 
 /*
- * The level that gzip uses from now on, 0 meaning stored blocks (still valid .gz): the writer thread
- * lowers it while it falls behind. No effect on plain roots.
+ * The level that gzip uses from now on, 0 meaning stored blocks (still valid .gz): the writer
+ * thread lowers it while it falls behind. No effect on plain roots.
  */
 void log_root_set_level(struct log_root *root, int level);
 
 /* The file name of a log's part ("root_7", "root_7.2.gz"), cut to `size`; returns `buffer`. */
-char *log_root_name(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size);
+char *log_root_name(
+    const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size);
 
 /* The same with the directory as the user wrote it. */
-char *log_root_path(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size);
+char *log_root_path(
+    const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size);
 
 /* Delete a finished part. Returns 0, or -1 with errno. */
 int log_root_remove(const struct log_root *root, uint64_t n, unsigned part);
 
-/* Open <root>_index.jsonl for reading and appending, mode 0600, created if missing. Returns the caller's descriptor, or -1 with errno. */
+/* Open <root>_index.jsonl for reading and appending, mode 0600, created if missing. Returns the
+ * caller's descriptor, or -1 with errno. */
 int log_root_open_index(const struct log_root *root);
 
-/* Create the next free log (O_EXCL, mode 0600; a number that is taken in any spelling is passed over).
- * Returns 0, or -1 with errno; `log->n` is then the number it would have had, which no other log gets
- * (but after EMFILE and ENFILE, when it may be tried again). */
+/* Create the next free log (O_EXCL, mode 0600; a number that is taken in any spelling is passed
+ * over). Returns 0, or -1 with errno; `log->n` is then the number it would have had, which no other
+ * log gets (but after EMFILE and ENFILE, when it may be tried again). */
 int log_writer_create(struct log_root *root, struct log_writer *log);
 
 /*
  * Append `count` entries with one writev() where the system allows it; begins a new part first
- * where --rotate asks for it (at a record boundary; a record larger than a part gets a part of its own).
- * Returns 0. On failure returns -1 with errno, `*written` being the number of entries that are
- * wholly in the log; a part of a record is taken back with ftruncate(2), so that the log ends at a
- * whole record. The caller must not append to that log again, except after EMFILE and ENFILE: then the
- * rest may be tried again.
+ * where --rotate asks for it (at a record boundary; a record larger than a part gets a part of its
+ * own). Returns 0. On failure returns -1 with errno, `*written` being the number of entries that
+ * are wholly in the log; a part of a record is taken back with ftruncate(2), so that the log ends
+ * at a whole record. The caller must not append to that log again, except after EMFILE and ENFILE:
+ * then the rest may be tried again.
  */
-int log_writer_append(struct log_root *root, struct log_writer *log, const struct log_entry *entries,
-    size_t count, size_t *written);
+int log_writer_append(struct log_root *root, struct log_writer *log,
+    const struct log_entry *entries, size_t count, size_t *written);
 
 /* Close the descriptor of a log that will be appended to later. */
 void log_writer_park(struct log_writer *log);
 
-/* Finish the log (part_done() is called for its last part). Returns 0, or -1 with errno from close(2). */
+/* Finish the log (part_done() is called for its last part). Returns 0, or -1 with errno from
+ * close(2). */
 int log_writer_close(struct log_root *root, struct log_writer *log);
 
 /* The path of the current part: log_root_path(). */
-char *log_writer_path(const struct log_root *root, const struct log_writer *log, char *buffer, size_t size);
+char *log_writer_path(
+    const struct log_root *root, const struct log_writer *log, char *buffer, size_t size);
 
 #endif

@@ -7,18 +7,18 @@
 #include <stdio.h>
 
 enum counter {
-	COUNTER_ACCEPTED,	 /* client connections accepted */
-	COUNTER_OPEN,		 /* of these, open now (a gauge) */
-	COUNTER_REFUSED,	 /* servers that never accepted */
-	COUNTER_FAILED,		 /* connections that ended by an error */
-	COUNTER_KILLED,		 /* connections that this process ended */
-	COUNTER_CLIENT_BYTES,	 /* received from clients */
-	COUNTER_SERVER_BYTES,	 /* received from servers */
-	COUNTER_RECORDED_BYTES,	 /* payload written to logs */
-	COUNTER_LOST_BYTES,	 /* payload that passed and was not recorded */
-	COUNTER_LOG_FAILURES,	 /* logs that ended before their connection */
-	COUNTER_LOG_QUEUE,	 /* memory held by the log queue now (a gauge) */
-	COUNTER_PAUSED_ACCEPTS,	 /* times that accepting paused for want of descriptors */
+	COUNTER_ACCEPTED,	/* client connections accepted */
+	COUNTER_OPEN,		/* of these, open now (a gauge) */
+	COUNTER_REFUSED,	/* servers that never accepted */
+	COUNTER_FAILED,		/* connections that ended by an error */
+	COUNTER_KILLED,		/* connections that this process ended */
+	COUNTER_CLIENT_BYTES,	/* received from clients */
+	COUNTER_SERVER_BYTES,	/* received from servers */
+	COUNTER_RECORDED_BYTES, /* payload written to logs */
+	COUNTER_LOST_BYTES,	/* payload that passed and was not recorded */
+	COUNTER_LOG_FAILURES,	/* logs that ended before their connection */
+	COUNTER_LOG_QUEUE,	/* memory held by the log queue now (a gauge) */
+	COUNTER_PAUSED_ACCEPTS, /* times that accepting paused for want of descriptors */
 	COUNTER_COUNT
 };
 
@@ -46,12 +46,15 @@ void metrics_print(struct metrics *metrics, FILE *stream, const char *program);
 struct metrics_file;
 
 /*
- * Start a thread of its own that replaces `path` atomically (rename(2)) every few seconds, and at once after metrics_file_touch(), so
- * that a slow disk delays neither traffic nor logs. `prefix` begins every metric's name ("netrecord"). Returns NULL with errno.
+ * Start a thread of its own that replaces `path` atomically (rename(2)) every few seconds, and at
+ * once after metrics_file_touch(), so that a slow disk delays neither traffic nor logs. `prefix`
+ * begins every metric's name ("netrecord"). Returns NULL with errno.
  */
-struct metrics_file *metrics_file_start(const char *path, const char *prefix, struct metrics *metrics);
+struct metrics_file *metrics_file_start(
+    const char *path, const char *prefix, struct metrics *metrics);
 void metrics_file_touch(struct metrics_file *file);
-/* Write a last time and end the thread; does not wait for a file system that hangs longer than a second. NULL is harmless. */
+/* Write a last time and end the thread; does not wait for a file system that hangs longer than a
+ * second. NULL is harmless. */
 void metrics_file_stop(struct metrics_file *file);
 
 #endif

@@ -15,8 +15,6 @@
 #define RUNNING_MAX 4
 #define WAITING_MAX 65536 /* a command slower than logs are finished must not fill the memory */
 
-extern char **environ;
-
 struct job {
 	STAILQ_ENTRY(job) next;
 	pid_t pid;

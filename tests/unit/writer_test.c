@@ -195,8 +195,7 @@ test_rotation_at_record_boundaries(void)
 	struct log_entry entries[] = {entry(SIDE_CLIENT, RECORD_CON, 0, NULL), /* 15 bytes */
 	    entry(SIDE_CLIENT, RECORD_DATA, 0, "0123456789"),		       /* 24 */
 	    entry(SIDE_SERVER, RECORD_DATA, 0, "ab"),			       /* 15 */
-	    entry(SIDE_SERVER, RECORD_DATA, 0,
-		"0123456789012345678901234567890123456789012345"),
+	    entry(SIDE_SERVER, RECORD_DATA, 0, "0123456789012345678901234567890123456789012345"),
 	    entry(SIDE_CLIENT, RECORD_HUP, 0, NULL), entry(SIDE_SERVER, RECORD_HUP, 0, NULL)};
 
 	EXPECT(log_writer_create(root, &log) == 0);
