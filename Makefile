@@ -34,11 +34,12 @@ $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
-# unit tests: one program a file of tests/unit, linked with the libraries
+# unit tests: one program a file of tests/unit, linked with the libraries, and with netreplay's files if it is named so
 UNITS := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.c))
 $B/unit/%: $O/tests/unit/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS)
+$(filter $B/unit/netreplay_%,$(UNITS)): $(filter-out %/main.o,$(call objects,netreplay))
 units: $(UNITS)
 unit: units
 	@for t in $(UNITS); do $$t || exit 1; done

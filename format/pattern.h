@@ -30,6 +30,14 @@ const char *pattern_text(const struct pattern *pattern);
 bool pattern_find(struct pattern *pattern, const unsigned char *data, size_t size, size_t from,
     bool at_start, bool at_end, size_t *begin, size_t *end);
 
+/* How many groups, parts in parentheses, it has. */
+size_t pattern_groups(const struct pattern *pattern);
+
+/* Where in `match`, which is all that a match took, its first group is; of a repeated one the last
+ * time. Returns false if the group had no part in it, `match` is none, or memory is short. */
+bool pattern_group(
+    struct pattern *pattern, const unsigned char *match, size_t size, size_t *begin, size_t *end);
+
 /*
  * A stream searched piece by piece, in bounded memory: matches across pieces are found. `found` is
  * called for each match, in order, not overlapping, with its offset in the stream.

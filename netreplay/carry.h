@@ -27,7 +27,8 @@ void carry_table_free(struct carry_table *table);
 /*
  * The whole match of pattern `index` in the recorded answer and the one that took its place in the
  * live answer: what their groups captured is remembered, a later one for the same recorded text
- * replaces an earlier one. Returns -1 with errno ENOMEM.
+ * replaces an earlier one. An index beyond the set's is no pattern of --carry: nothing is learned.
+ * Returns -1 with errno ENOMEM.
  */
 int carry_table_learn(struct carry_table *table, size_t index, const void *recorded,
     size_t recorded_size, const void *live, size_t live_size);
