@@ -175,7 +175,8 @@ def test_slow_client_under_fast_server_keeps_memory_flat(netrecord, logroot, siz
                 got += len(piece)
                 peak = max(peak, nr.memory()) if got % 16 == 0 else peak
         assert got == size
-        assert held - before < 8 * MIB and peak - before < 24 * MIB, (before, held, peak)
+        assert held - before < 8 * MIB, (before, held)
+        assert peak - before < (64 + 16) * MIB, "more than the queue of the logs may hold"
         nr.stop()
     assert logs.closed(logroot)[1]["server_bytes"] == size
     log = logs.load(logroot, 1)

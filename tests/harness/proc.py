@@ -56,12 +56,22 @@ class Process:
         )
         self.pid = self.child.pid
         self.lines = []
+        self.abandoned = False
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
-        for line in self.child.stderr:
-            self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
+        pending = b""
+        while not self.abandoned and (data := os.read(self.child.stderr.fileno(), 65536)):
+            *lines, pending = (pending + data).split(b"\n")
+            self.lines += [line.decode(errors="backslashreplace") for line in lines]
+        if pending:
+            self.lines.append(pending.decode(errors="backslashreplace"))
+        self.child.stderr.close()
+
+    def abandon_stderr(self):
+        """Close the reading end; what it writes from now on meets EPIPE. One more message is needed to notice."""
+        self.abandoned = True
 
     @property
     def stderr(self):
@@ -106,7 +116,6 @@ class Process:
             self.child.kill()
             self.child.wait()
         self.reader.join(5)
-        self.child.stderr.close()
 
     def cpu_seconds(self):
         """Processor time used so far, of all threads."""
