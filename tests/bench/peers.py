@@ -49,6 +49,7 @@ class Peer:
 
     name = ""
     program = ""            # must be installed
+    remedy = ""             # what helps if it is not
     version = ()            # command that prints it
     size_share = 1.0        # of the bulk size: slow ones get less, so that a run stays short
     idle_most = 1000000     # idle connections that it is given at most
@@ -165,6 +166,7 @@ class Direct(Peer):
 class Haproxy(Peer):
     name = "haproxy"
     program = "haproxy"
+    remedy = "apt-get install haproxy"
     version = ("haproxy", "-v")
     tune = options = ""
 
@@ -199,6 +201,7 @@ class HaproxyBuffer(Haproxy):
 class Nginx(Peer):
     name = "nginx"
     program = "nginx"
+    remedy = "apt-get install nginx-light libnginx-mod-stream"
     version = ("nginx", "-v")
 
     def missing(self):
@@ -222,6 +225,7 @@ class Nginx(Peer):
 class Socat(Peer):
     name = "socat"
     program = "socat"
+    remedy = "apt-get install socat"
     version = ("socat", "-V")
     size_share = 0.25
     idle_most = 500  # a process each
@@ -234,6 +238,7 @@ class Socat(Peer):
 class Sslsplit(Peer):
     name = "sslsplit"
     program = "sslsplit"
+    remedy = "apt-get install sslsplit"
     version = ("sslsplit", "-V")
     size_share = 0.25
     writes = True
@@ -249,6 +254,7 @@ class Tcpdump(Peer):
 
     name = "tcpdump"
     program = "tcpdump"
+    remedy = "apt-get install tcpdump, and be root"
     version = ("tcpdump", "--version")
     writes = True
 
@@ -286,6 +292,7 @@ class Netrecord(Peer):
     def __init__(self, build):
         super().__init__()
         self.program = os.path.join(build, "netrecord")
+        self.remedy = "make"
         self.netlog = os.path.join(build, "netlog")
         self.version = (self.program, "-V")
 
