@@ -1,8 +1,8 @@
 #include "format/index.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "format/digits.h"
 #include "format/json.h"
 #include "format/record.h"
 
@@ -17,46 +17,53 @@ struct line {
 };
 
 static void
-line_number(struct line *line, const char *name, uint64_t number)
+line_bytes(struct line *line, const char *text, size_t length)
 {
-	size_t room = line->size - line->length;
-	int length = snprintf(
-	    line->text + line->length, room, ",\"%s\":%llu", name, (unsigned long long)number);
-
-	if ((size_t)length >= room)
+	if (length >= line->size - line->length) {
 		line->full = true;
-	else
-		line->length += (size_t)length;
-}
-
-static void
-line_seconds(struct line *line, const char *name, int64_t nanoseconds)
-{
-	size_t room = line->size - line->length;
-	uint64_t microseconds =
-	    (nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds) / 1000;
-	int length = snprintf(line->text + line->length, room, ",\"%s\":%s%llu.%06llu", name,
-	    nanoseconds < 0 && microseconds > 0 ? "-" : "",
-	    (unsigned long long)(microseconds / 1000000),
-	    (unsigned long long)(microseconds % 1000000));
-
-	if ((size_t)length >= room)
-		line->full = true;
-	else
-		line->length += (size_t)length;
+		return;
+	}
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
 }
 
 static void
 line_raw(struct line *line, const char *text)
 {
-	size_t length = strlen(text);
+	line_bytes(line, text, strlen(text));
+}
 
-	if (length >= line->size - line->length) {
-		line->full = true;
-		return;
-	}
-	memcpy(line->text + line->length, text, length + 1);
-	line->length += length;
+static void
+line_name(struct line *line, const char *name)
+{
+	line_raw(line, ",\"");
+	line_raw(line, name);
+	line_raw(line, "\":");
+}
+
+static void
+line_number(struct line *line, const char *name, uint64_t number)
+{
+	char digits[20];
+
+	line_name(line, name);
+	line_bytes(line, digits, (size_t)(digits_put(digits, number) - digits));
+}
+
+static void
+line_seconds(struct line *line, const char *name, int64_t nanoseconds)
+{
+	uint64_t microseconds =
+	    (nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds) / 1000;
+	char digits[32], *at = digits;
+
+	if (nanoseconds < 0 && microseconds > 0)
+		*at++ = '-';
+	at = digits_put(at, microseconds / 1000000);
+	*at++ = '.';
+	at = digits_put_fixed(at, microseconds % 1000000, 6);
+	line_name(line, name);
+	line_bytes(line, digits, (size_t)(at - digits));
 }
 
 static void
@@ -64,9 +71,7 @@ line_string(struct line *line, const char *name, const char *text)
 {
 	size_t length;
 
-	line_raw(line, ",\"");
-	line_raw(line, name);
-	line_raw(line, "\":");
+	line_name(line, name);
 	length = json_string_encode(text, line->text + line->length, line->size - line->length);
 	if (length == 0)
 		line->full = true;
@@ -106,7 +111,10 @@ index_encode(const struct index_entry *entry, char *text, size_t size)
 		line_number(&line, "lost", entry->lost);
 	}
 	line_raw(&line, "}\n");
-	return line.full ? 0 : line.length;
+	if (line.full)
+		return 0;
+	text[line.length] = '\0';
+	return line.length;
 }
 
 static int

@@ -1,9 +1,10 @@
 #include "format/index.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "format/digits.h"
 
 #define NANOSECONDS_PER_SECOND 1000000000
 
@@ -19,9 +20,17 @@ index_time_format(int64_t epoch, char text[INDEX_TIME_MAX])
 		seconds--;
 	}
 	gmtime_r(&seconds, &tm);
-	snprintf(text, INDEX_TIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
-	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec, (int)(rest / 1000));
+	const struct {
+		int value, width;
+		char after;
+	} fields[] = {{tm.tm_year + 1900, 4, '-'}, {tm.tm_mon + 1, 2, '-'}, {tm.tm_mday, 2, 'T'},
+	    {tm.tm_hour, 2, ':'}, {tm.tm_min, 2, ':'}, {tm.tm_sec, 2, '.'},
+	    {(int)(rest / 1000), 6, 'Z'}};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		text = digits_put_fixed(text, (uint64_t)fields[i].value, fields[i].width);
+		*text++ = fields[i].after;
+	}
+	*text = '\0';
 }
 
 /* Read exactly `count` digits and the byte `after` behind them ('\0': none). */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "format/digits.h"
+
 #define NANOSECONDS_PER_SECOND 1000000000
 #define NANOSECONDS_PER_MICROSECOND 1000
 #define MICROSECONDS_PER_SECOND 1000000
@@ -34,27 +36,11 @@ record_type_name(enum record_type type)
 	return "data";
 }
 
-/* Called for every record that is written, hence no snprintf(3). */
-static char *
-encode_number(char *at, uint64_t number)
-{
-	char digits[20];
-	size_t first = sizeof(digits);
-
-	do {
-		digits[--first] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	memcpy(at, digits + first, sizeof(digits) - first);
-	return at + (sizeof(digits) - first);
-}
-
 static char *
 encode_time(char *at, int64_t time)
 {
 	int64_t seconds = time / NANOSECONDS_PER_SECOND;
 	int64_t rest = time % NANOSECONDS_PER_SECOND;
-	uint32_t microseconds;
 
 	/* the fraction counts upwards from the integer, which carries the sign alone: see
 	 * record_decode() */
@@ -64,14 +50,9 @@ encode_time(char *at, int64_t time)
 	}
 	if (seconds < 0)
 		*at++ = '-';
-	at = encode_number(at, (uint64_t)(seconds < 0 ? -seconds : seconds));
+	at = digits_put(at, (uint64_t)(seconds < 0 ? -seconds : seconds));
 	*at++ = '.';
-	microseconds = (uint32_t)(rest / NANOSECONDS_PER_MICROSECOND);
-	for (int digit = 5; digit >= 0; digit--) {
-		at[digit] = (char)('0' + microseconds % 10);
-		microseconds /= 10;
-	}
-	return at + 6;
+	return digits_put_fixed(at, (uint64_t)(rest / NANOSECONDS_PER_MICROSECOND), 6);
 }
 
 size_t
@@ -84,7 +65,7 @@ record_encode(const struct record *record, char header[RECORD_HEADER_MAX])
 	at = encode_time(at, record->time);
 	*at++ = ' ';
 	if (record->type == RECORD_DATA) {
-		at = encode_number(at, record->size);
+		at = digits_put(at, record->size);
 	} else {
 		memcpy(at, record_type_name(record->type), 3);
 		at += 3;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "format/digits.h"
 #include "net/address.h"
 
 static const char *
@@ -133,7 +134,7 @@ address_resolve(
 		return error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
 	for (each = found; each != NULL; each = each->ai_next)
 		count++;
-	list->items = calloc(count, sizeof(*list->items));
+	list->items = calloc(count + 1, sizeof(*list->items)); /* one more: never of size 0 */
 	if (list->items != NULL)
 		for (each = found; each != NULL; each = each->ai_next)
 			address_from_sockaddr(
@@ -208,12 +209,15 @@ address_from_sockaddr(struct address *address, const struct sockaddr *sockaddr, 
 char *
 address_format(const struct address *address, char text[ADDRESS_TEXT_MAX])
 {
-	char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1] = "";
+	char host[INET6_ADDRSTRLEN], scope[IF_NAMESIZE + 1] = "", *at = text;
 
 	switch (address->family) {
 	case AF_INET:
-		inet_ntop(AF_INET, address->u.bytes, host, sizeof(host));
-		snprintf(text, ADDRESS_TEXT_MAX, "%s:%u", host, address->port);
+		for (int i = 0; i < 4; i++) {
+			at = digits_put(at, address->u.bytes[i]);
+			*at++ = i < 3 ? '.' : ':';
+		}
+		*digits_put(at, address->port) = '\0';
 		break;
 	case AF_INET6:
 		inet_ntop(AF_INET6, address->u.bytes, host, sizeof(host));

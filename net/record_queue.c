@@ -4,7 +4,7 @@
 
 #include "net/thread.h"
 
-#define SPARE_MAX 8 /* empty batches kept */
+#define SPARE_MAX 16 /* empty batches kept */
 #define CONTROLS_FULL                                                                              \
 	16384 /* more opens and closes make the queue full: creating files may be slow */
 
@@ -71,12 +71,16 @@ batch_held(const struct batch *batch)
 }
 
 void
-record_queue_push(struct record_queue *queue, struct batch *batch)
+record_queue_push(struct record_queue *queue, struct batch_list *list)
 {
-	atomic_fetch_add(&queue->held, batch_held(batch));
-	atomic_fetch_add(&queue->controls, batch->controls);
+	struct batch *batch;
+
+	STAILQ_FOREACH (batch, list, next) {
+		atomic_fetch_add(&queue->held, batch_held(batch));
+		atomic_fetch_add(&queue->controls, batch->controls);
+	}
 	pthread_mutex_lock(&queue->mutex);
-	STAILQ_INSERT_TAIL(&queue->batches, batch, next);
+	STAILQ_CONCAT(&queue->batches, list);
 	bool waiting = queue->waiting;
 	queue->waiting = false;
 	pthread_mutex_unlock(&queue->mutex);

@@ -110,8 +110,8 @@ void record_queue_release(struct record_queue *queue);
 /* An empty batch; NULL with errno. */
 struct batch *record_queue_batch(struct record_queue *queue);
 
-/* Hand a batch over to the writer. */
-void record_queue_push(struct record_queue *queue, struct batch *batch);
+/* Hand batches over to the writer; the list is empty afterwards. */
+void record_queue_push(struct record_queue *queue, struct batch_list *list);
 
 static inline size_t
 record_queue_held(struct record_queue *queue)

@@ -13,7 +13,8 @@
 #define MILLISECOND INT64_C(1000000)
 #define SECOND (1000 * MILLISECOND)
 #define QUEUE_SIZE (64 * 1024 * 1024)
-#define HAND_OVER_AFTER (5 * MILLISECOND) /* however little there is */
+#define HAND_OVER_AFTER (20 * MILLISECOND) /* however little there is: what a crash may lose */
+#define HAND_OVER_BATCHES 8 /* full ones: most short connections then are one write */
 
 #define OWNER(timer, member)                                                                       \
 	((struct recorder *)(void *)((char *)(timer)-offsetof(struct recorder, member)))
@@ -110,10 +111,13 @@ recorder_woken(void *context)
 void
 recorder_push(struct recorder *recorder)
 {
-	struct batch *batch = recorder->batch;
-
-	recorder->batch = NULL;
-	record_queue_push(&recorder->queue, batch);
+	if (recorder->batch != NULL) {
+		STAILQ_INSERT_TAIL(&recorder->filled, recorder->batch, next);
+		recorder->batch = NULL;
+	}
+	recorder->filled_count = 0;
+	recorder->referenced = 0;
+	record_queue_push(&recorder->queue, &recorder->filled);
 	atomic_store_explicit(&recorder->metrics->counters[COUNTER_LOG_QUEUE],
 	    record_queue_held(&recorder->queue), memory_order_relaxed);
 	recorder_check_bound(recorder);
@@ -124,12 +128,22 @@ recorder_hand_over(struct timer *timer)
 {
 	struct recorder *recorder = OWNER(timer, hand_over);
 
-	if (recorder->batch == NULL || recorder->batch->used == 0)
+	if (recorder->batch == NULL && recorder->filled_count == 0)
 		return;
 	/* A writer that is behind gets fuller batches rather than more of them. */
 	if (record_queue_held(&recorder->queue) > 0)
 		loop_timer_set(recorder->loop, timer, loop_now(recorder->loop) + HAND_OVER_AFTER);
 	else
+		recorder_push(recorder);
+}
+
+/* The batch is full. */
+static void
+recorder_seal(struct recorder *recorder)
+{
+	STAILQ_INSERT_TAIL(&recorder->filled, recorder->batch, next);
+	recorder->batch = NULL;
+	if (++recorder->filled_count == HAND_OVER_BATCHES)
 		recorder_push(recorder);
 }
 
@@ -141,7 +155,7 @@ recorder_op(struct recorder *recorder, struct recording *recording, enum op_kind
 	size_t room = op_room(size);
 
 	if (recorder->batch != NULL && recorder->batch->used + room > BATCH_ARENA)
-		recorder_push(recorder);
+		recorder_seal(recorder);
 	if (recorder->batch == NULL)
 		recorder->batch = record_queue_batch(&recorder->queue);
 	if (recorder->batch == NULL)
@@ -223,6 +237,7 @@ recorder_new(struct loop *loop, const struct recorder_config *config)
 	recorder->stall = config->stall;
 	recorder->close_on_error = config->close_on_error;
 	TAILQ_INIT(&recorder->blocked);
+	STAILQ_INIT(&recorder->filled);
 	timer_init(&recorder->hand_over, recorder_hand_over);
 	timer_init(&recorder->stall_timer, recorder_stalled);
 	timer_init(&recorder->summary, recorder_summary);
@@ -255,7 +270,7 @@ recorder_finish(struct recorder *recorder)
 
 	if (!recorder->started)
 		return 0;
-	if (recorder->batch != NULL && recorder->batch->used > 0)
+	if (recorder->batch != NULL || recorder->filled_count > 0)
 		recorder_push(recorder);
 	recorder_say_rest(recorder, INT64_MAX);
 	record_queue_stop(queue);

@@ -21,6 +21,9 @@ struct recorder {
 	bool close_on_error;
 	bool started;		  /* the writer's thread is there */
 	struct batch *batch;	  /* being filled; NULL: none yet */
+	struct batch_list filled; /* full, and not handed over yet */
+	unsigned filled_count;
+	size_t referenced;	  /* memory held by slices in these and `batch` */
 	struct timer hand_over;	  /* set when the batch got its first operation */
 	struct timer stall_timer; /* set while `blocking` */
 	struct timer summary;	  /* set while `unlogged` or the ration has something to tell */
@@ -39,7 +42,7 @@ struct recorder {
 struct op *recorder_op(struct recorder *recorder, struct recording *recording, enum op_kind kind,
     int64_t time, size_t size);
 
-/* Hand the batch over now. */
+/* Hand all batches over now. */
 void recorder_push(struct recorder *recorder);
 
 /* Have what `unlogged` and the ration withheld told within a second. */

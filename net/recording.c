@@ -175,6 +175,7 @@ recording_refer(struct recording *recording, const struct slice *slice, int64_t 
 	}
 	memcpy(op_payload(op), &kept, sizeof(kept));
 	recorder->batch->referenced += slice_held(&kept);
+	recorder->referenced += slice_held(&kept);
 	return op;
 }
 
@@ -198,7 +199,7 @@ recording_data(struct observer *observer, enum side side, const struct slice *sl
 	op->side = (uint8_t)side;
 	op->size = (uint32_t)slice->size;
 	recording->queued += slice->size;
-	if (recorder->batch->referenced >= HAND_OVER_REFERENCED)
+	if (recorder->referenced >= HAND_OVER_REFERENCED)
 		recorder_push(recorder);
 }
 

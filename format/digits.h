@@ -1,0 +1,13 @@
+/* Decimal digits without snprintf(3): what is written for every record and every connection. */
+#ifndef FORMAT_DIGITS_H
+#define FORMAT_DIGITS_H
+
+#include <stdint.h>
+
+/* Write `number`, at most 20 digits, not NUL-terminated; returns where it ends. */
+char *digits_put(char *at, uint64_t number);
+
+/* Write the last `width` digits of `number`, zeros in front; returns where they end. */
+char *digits_put_fixed(char *at, uint64_t number, int width);
+
+#endif
