@@ -9,7 +9,7 @@ flags="-std=c11 -D_GNU_SOURCE -iquote . $(pkg-config --cflags libbsd-overlay zli
 
 # shellcheck disable=SC2086 # lists of words
 clang-format --dry-run -Werror $sources
-printf '%s\n' $own | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- '"$flags"' 2>/dev/null' tidy
+printf '%s\n' $own | xargs -P "$(nproc)" -n 1 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$@" -- '"$flags"' 2>/dev/null' tidy
 for page in docs/man/*.[15]; do
 	mandoc -Tlint -W warning "$page"
 done
