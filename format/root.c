@@ -44,7 +44,10 @@ root_scan_files(struct log_root *root)
 	return error == 0 ? 0 : -1;
 }
 
-/* The index remembers numbers whose files were moved away. */
+/*
+ * The index remembers numbers whose files were moved away. One that cannot be opened or is no file
+ * is for its writer to complain of.
+ */
 static int
 root_scan_index(struct log_root *root)
 {
@@ -59,7 +62,7 @@ root_scan_index(struct log_root *root)
 	/* O_NONBLOCK: something else than a file must not hang us here */
 	int fd = openat(root->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
+		return 0;
 	FILE *stream = fdopen(fd, "r");
 	if (stream == NULL) {
 		close(fd);
@@ -173,8 +176,8 @@ log_root_open_index(const struct log_root *root)
 	char name[ROOT_NAME_MAX];
 
 	snprintf(name, sizeof(name), "%s_index.jsonl", root->base);
-	return openat(
-	    root->directory, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return openat(root->directory, name,
+	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 }
 
 char *

@@ -21,17 +21,20 @@ record_index_open(struct record_index *index, const struct log_root *root, const
 
 	*index = (struct record_index){.size = 4 * LINE_SIZE, .root = name};
 	index->fd = log_root_open_index(root);
-	if (index->fd < 0)
-		return -1;
-	index->lines = malloc(index->size);
-	if (index->lines == NULL) {
+	if (index->fd >= 0 && (fstat(index->fd, &status) != 0 || !S_ISREG(status.st_mode))) {
 		close(index->fd);
 		index->fd = -1;
+		errno = EEXIST; /* as something else than a file */
+	}
+	if (index->fd >= 0)
+		index->lines = malloc(index->size);
+	if (index->lines == NULL) {
+		notice(NOTICE_ERROR, "%s_index.jsonl: %s", name, strerror(errno));
+		record_index_close(index);
 		return -1;
 	}
 	/* A crash may have left part of a line: the next one must not become part of it. */
-	if (fstat(index->fd, &status) == 0 && status.st_size > 0 &&
-	    pread(index->fd, &last, 1, status.st_size - 1) == 1)
+	if (status.st_size > 0 && pread(index->fd, &last, 1, status.st_size - 1) == 1)
 		index->midline = last != '\n';
 	index->known = status.st_size; /* log_root_open() has read that */
 	return 0;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -168,7 +169,12 @@ writer_run(void *argument)
 		writer_keep_house(writer, false);
 	}
 	writer_keep_house(writer, true);
+	int64_t until = thread_clock() + writer->exec_grace;
 	while (writer->runner != NULL && runner_busy(writer->runner)) {
+		if (thread_clock() >= until) {
+			runner_abandon(writer->runner);
+			break;
+		}
 		nanosleep(&(struct timespec){.tv_nsec = COMMAND_TICK}, NULL);
 		writer_keep_house(writer, true);
 		/* a command may take its time */
@@ -221,6 +227,7 @@ record_writer_new(const struct recorder_config *config, struct record_queue *que
 	writer->epoch = epoch;
 	writer->wall = wall;
 	writer->stall = config->stall;
+	writer->exec_grace = config->exec_grace;
 	writer->close_on_error = config->close_on_error;
 	writer->gzip_level = writer->level = config->gzip_level;
 	writer->open_max = descriptors_allowed();
@@ -234,15 +241,19 @@ record_writer_new(const struct recorder_config *config, struct record_queue *que
 	    .rotate_size = config->rotate_size,
 	    .part_done = writer_part_done,
 	    .context = writer});
-	if (writer->root == NULL)
+	if (writer->root == NULL) {
+		notice(NOTICE_ERROR, "logroot %s: %s", config->root, strerror(errno));
 		goto failed;
+	}
 	record_keep_init(&writer->keep, writer->root, config->keep_size);
 	if (!config->no_index && record_index_open(&writer->index, writer->root, config->root) != 0)
 		goto failed;
 	if (config->exec != NULL) {
 		writer->runner = runner_new(config->exec, writer_command_ended, writer);
-		if (writer->runner == NULL)
+		if (writer->runner == NULL) {
+			notice(NOTICE_ERROR, "%s: %s", config->exec, strerror(errno));
 			goto failed;
+		}
 	}
 	return writer;
 failed:

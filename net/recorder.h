@@ -21,6 +21,7 @@ struct recorder_config {
 	uint64_t rotate_size; /* --rotate; 0: off */
 	uint64_t keep_size;   /* --keep; 0: keep all */
 	const char *exec;     /* -x: command run for each finished part; NULL: none */
+	int64_t exec_grace;   /* how long recorder_finish() waits for these, nanoseconds */
 	int64_t stall;	      /* --log-stall, nanoseconds */
 	bool no_index;
 	bool close_on_error; /* --on-log-error close */
@@ -34,7 +35,7 @@ struct recorder_config {
 
 /*
  * Open the logroot and start the writer thread; signals must be blocked already (loop_signal()) and
- * privileges dropped. The recorder's time 0 is now. Returns NULL with errno.
+ * privileges dropped. The recorder's time 0 is now. Returns NULL after telling the user why.
  */
 struct recorder *recorder_new(struct loop *loop, const struct recorder_config *config);
 

@@ -169,3 +169,10 @@ runner_busy(const struct runner *runner)
 {
 	return runner->running_count > 0 || runner->waiting_count > 0;
 }
+
+void
+runner_abandon(const struct runner *runner)
+{
+	notice(NOTICE_ERROR, "%s: not waited for: %u still run, %u were not started",
+	    runner->command, (unsigned)runner->running_count, (unsigned)runner->waiting_count);
+}

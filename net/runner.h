@@ -29,6 +29,10 @@ void runner_add(struct runner *runner, const char *path, const struct log_part *
 /* Collect commands that have ended, start others. */
 void runner_tick(struct runner *runner);
 
+/* Go on without the commands that are running, and tell how many of them and of those waiting there
+ * are. */
+void runner_abandon(const struct runner *runner);
+
 /* Is a command running or waiting? runner_tick() wants to be called soon, then. */
 bool runner_busy(const struct runner *runner);
 

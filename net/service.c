@@ -122,17 +122,19 @@ service_release(struct service *service)
 int
 service_run(struct service *service)
 {
-	sigset_t ends;
+	static const int ends[] = {SIGINT, SIGTERM, SIGQUIT};
+	sigset_t set;
 	int result;
 
 	listener_start(service->listener);
 	result = loop_run(service->loop);
 	/* What is left to do may take long: from here on a signal has its default effect. */
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGQUIT);
-	pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		signal(ends[i], SIG_DFL); /* a shell may have had it ignored in the background */
+		sigaddset(&set, ends[i]);
+	}
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	return result;
 }
 

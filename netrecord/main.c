@@ -36,8 +36,10 @@ static const char usage_line[] = "usage: netrecord [options] host port proxyport
 
 static const char help_text[] =
     "\n"
-    "Listen on proxyport, forward every connection to host:port, and write one log per\n"
-    "connection: logroot_1, logroot_2, ... Read them with netlog(1).\n"
+    "Listen on proxyport, forward every connection to host:port, and write one log
+"
+    "per connection: logroot_1, logroot_2, ... Read them with netlog(1).
+"
     "\n"
     "  -b, --bind ADDR              listen on this address only; repeatable\n"
     "  -4, -6                       only IPv4, only IPv6\n"
@@ -338,9 +340,10 @@ start_recording(struct netrecord *netrecord, struct settings *settings)
 		settings->recorder.lost_context = netrecord;
 	}
 	settings->recorder.metrics = &netrecord->metrics;
+	settings->recorder.exec_grace = settings->grace;
 	netrecord->recorder = recorder_new(netrecord->service.loop, &settings->recorder);
 	if (netrecord->recorder == NULL)
-		err(2, "logroot %s", settings->recorder.root);
+		exit(2);
 }
 
 static int
