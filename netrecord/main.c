@@ -36,10 +36,8 @@ static const char usage_line[] = "usage: netrecord [options] host port proxyport
 
 static const char help_text[] =
     "\n"
-    "Listen on proxyport, forward every connection to host:port, and write one log
-"
-    "per connection: logroot_1, logroot_2, ... Read them with netlog(1).
-"
+    "Listen on proxyport, forward every connection to host:port, and write one log\n"
+    "per connection: logroot_1, logroot_2, ... Read them with netlog(1).\n"
     "\n"
     "  -b, --bind ADDR              listen on this address only; repeatable\n"
     "  -4, -6                       only IPv4, only IPv6\n"
