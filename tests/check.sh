@@ -24,7 +24,7 @@ core() {
 	step "unit tests: $1"
 	$make -s VARIANT="$@" unit
 	step "system tests, core: $1"
-	NETRECORD_BIN=build/$1 $pytest -m 'core and not slow' --durations=0 -p no:warnings
+	NETRECORD_BIN=build/$1 $pytest -m 'core and not slow' --durations=3
 }
 
 step "layers"
