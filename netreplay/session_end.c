@@ -1,0 +1,124 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netreplay/session_private.h"
+
+void
+session_release(struct task *task)
+{
+	struct session *session = CONTAINER_OF(task, struct session, task);
+	struct play *play = session->play;
+	uint64_t copy = session->copy;
+
+	for (size_t i = 0; i < session->leg_count; i++)
+		leg_release(&session->legs[i]);
+	align_free(session->cross);
+	steps_free(session->steps);
+	carry_stream_release(&session->stream);
+	LIST_REMOVE(session, all);
+	free(session);
+	play->done(play->context, copy);
+}
+
+static void
+session_report(struct session *session)
+{
+	struct play *play = session->play;
+	struct report_connection connection = {.name = session->item->name,
+	    .result = session->result,
+	    .reason = session->reason[0] != '\0' ? session->reason : NULL,
+	    .differences = session->differences,
+	    .duration = session_now(session) - session->tap.info.opened};
+	const struct align *compared =
+	    session->cross != NULL ? session->cross : session->legs[0].align;
+
+	if (play->settings->compare != COMPARE_NONE && compared != NULL)
+		connection.compared = align_compared(compared, ALIGN_RECORDED);
+	play->connections[session->result]++;
+	play->compared += connection.compared;
+	play->differences += session->differences;
+	if (play->report != NULL)
+		report_connection(play->report, &connection);
+}
+
+void
+session_over(struct session *session, enum report_result result, enum close_reason reason)
+{
+	if (session->state == SESSION_OVER)
+		return;
+	session->state = SESSION_OVER;
+	session->result = result;
+	loop_timer_cancel(session->play->loop, &session->timer);
+	for (size_t i = 0; i < session->leg_count; i++)
+		leg_close(&session->legs[i], false);
+	tap_close(&session->tap, reason, session_tap_time(session));
+	session_report(session);
+	loop_later(session->play->loop, &session->task);
+}
+
+void
+session_fail(struct session *session, const char *format, ...)
+{
+	va_list arguments;
+
+	if (session->state == SESSION_OVER)
+		return;
+	va_start(arguments, format);
+	vsnprintf(session->reason, sizeof(session->reason), format, arguments);
+	va_end(arguments);
+	session_over(session, REPORT_FAILED, CLOSE_KILLED);
+}
+
+void
+session_abort_all(struct play *play)
+{
+	struct session *session;
+
+	LIST_FOREACH (session, &play->sessions, all)
+		session_fail(session, "interrupted");
+}
+
+void
+session_out_of_memory(struct session *session)
+{
+	session_fail(session, "%s", strerror(ENOMEM));
+}
+
+/* Say how the server's end differs from the recorded one, if it does. */
+static void
+session_compare_end(struct session *session, const struct leg *leg)
+{
+	const char *recorded = leg->recorded_end == ANSWERS_HUP ? "ended" : "reset";
+	const char *live = !leg->ended ? "still open" : leg->error != 0 ? "reset" : "ended";
+
+	if (leg->recorded_end == ANSWERS_OPEN || strcmp(recorded, live) == 0)
+		return;
+	session->differences++;
+	snprintf(session->reason, sizeof(session->reason),
+	    "the server's stream is %s, in the recording it was %s", live, recorded);
+}
+
+void
+session_finish(struct session *session)
+{
+	enum compare_mode compare = session->play->settings->compare;
+
+	for (size_t i = 0; i < session->leg_count; i++) {
+		struct leg *leg = &session->legs[i];
+
+		if (align_end(leg->align, ALIGN_LIVE) == -1 || leg_feed(leg) == -1) {
+			session_fail(session, "%s", answers_message(leg->answers));
+			return;
+		}
+		leg->recorded_end = answers_end(leg->answers);
+		if (session->cross != NULL)
+			align_end(session->cross, (enum align_stream)i);
+	}
+	if (session->cross == NULL && compare != COMPARE_NONE)
+		session_compare_end(session, &session->legs[0]);
+	session_over(
+	    session, session->differences > 0 ? REPORT_DIFFERENT : REPORT_EQUAL, CLOSE_ENDED);
+}

@@ -1,0 +1,90 @@
+#include "netreplay/session_private.h"
+
+/* How long may the leg stay silent before the step is done nevertheless? */
+static int64_t
+leg_patience(const struct session *session, const struct leg *leg, bool nothing_came)
+{
+	const struct settings *settings = session->play->settings;
+	const struct step *step = &session->step;
+	int64_t patience;
+
+	if (nothing_came || align_reached(leg->align, step->cause) >= step->cause) {
+		/* An answer has not begun, or only the server's end is missing. */
+		int64_t recorded = step->time + session->offset - session->previous_time;
+
+		return settings->timeout + (recorded > 0 ? recorded : 0);
+	}
+	patience = settings->settle + 2 * step->response;
+	/* A server that was silent for longer and went on may do so again. */
+	return patience > 2 * leg->longest_silence ? patience : 2 * leg->longest_silence;
+}
+
+/*
+ * When may the step be done, as far as this leg's answers go: 0 now, else loop time when to look
+ * again if nothing comes. Gives up on answers that do not come; a session that fails by that is
+ * over.
+ */
+static int64_t
+leg_wait(struct session *session, struct leg *leg)
+{
+	const struct step *step = &session->step;
+	int64_t now = session_now(session), since = leg->connected, until;
+	bool nothing_came =
+	    leg->received == leg->received_at_send && step->cause > session->previous_cause;
+
+	if (leg->ended)
+		return 0;
+	if ((step->cause <= leg->excused ||
+		align_reached(leg->align, step->cause) >= step->cause) &&
+	    !step->server_ended)
+		return 0;
+	if (leg->last_sent > since)
+		since = leg->last_sent;
+	if (leg->last_received > since)
+		since = leg->last_received;
+	until = since + leg_patience(session, leg, nothing_came);
+	if (now < until)
+		return until;
+	if (nothing_came)
+		session_fail(session, "no answer for %.3g s at byte %llu of the recorded ones",
+		    (double)(now - since) / 1e9, (unsigned long long)session->previous_cause);
+	leg->excused = step->cause;
+	return 0;
+}
+
+static int64_t
+session_due(struct session *session)
+{
+	const struct play *play = session->play;
+
+	if (play->settings->fast || session->step.type == STEP_DONE)
+		return 0;
+	return play->due(play->context, session->step.time + session->offset);
+}
+
+bool
+session_may_act(struct session *session)
+{
+	int64_t due = session_due(session), look = 0;
+	bool timed = due > session_now(session);
+
+	for (size_t i = 0; i < session->leg_count; i++) {
+		int64_t wait = leg_wait(session, &session->legs[i]);
+
+		if (wait > 0 && (look == 0 || wait < look))
+			look = wait;
+	}
+	if (session->state == SESSION_OVER)
+		return false;
+	if (look == 0 && !timed) {
+		if (session->waited && due > 0)
+			histogram_add(session->play->lag, loop_refresh(session->play->loop) - due);
+		session->waited = false;
+		return true;
+	}
+	session->waited = look == 0;
+	if (look == 0)
+		look = due;
+	loop_timer_set(session->play->loop, &session->timer, look);
+	return false;
+}
