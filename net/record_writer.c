@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,8 @@ writer_run(void *argument)
 	struct record_writer *writer = argument;
 	struct batch_list list = STAILQ_HEAD_INITIALIZER(list);
 
+	/* Woken, it must not take the processor from the loop. */
+	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 	while (record_queue_take(writer->queue, &list, ROUND_BATCHES, writer_due(writer))) {
 		writer->now = thread_clock();
 		writer_round(writer, &list);
