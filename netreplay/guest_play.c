@@ -1,0 +1,425 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/units.h"
+#include "netreplay/guest_private.h"
+
+#define PIECES 16			 /* sent in one go before others have their turn */
+#define DRAIN (INT64_C(5) * 1000 * 1000) /* the kernel does not tell when its queue is empty */
+
+/* -- a log begins and is left -- */
+
+static void
+guest_differ(void *context, const struct align_difference *difference)
+{
+	struct guest *guest = context;
+
+	if (guest->host->settings->compare != COMPARE_NONE)
+		report_difference(
+		    guest->host->report, guest->log->item->name, SIDE_CLIENT, difference);
+}
+
+static void
+guest_fail(struct guest *guest, const char *reason)
+{
+	guest_finish(guest, reason, false);
+}
+
+/* Give `align` as much of the recording as it wants. */
+static bool
+guest_prompt(struct guest *guest)
+{
+	const unsigned char *piece;
+	ssize_t size;
+
+	while (!guest->requests_ended && align_wanted(guest->align) > 0) {
+		size = requests_next(guest->requests, &piece);
+		if (size == -1) {
+			guest->requests_ended = true;
+			guest_fail(guest, requests_message(guest->requests));
+			return false;
+		}
+		guest->requests_ended = size == 0;
+		guest->requested += (uint64_t)size;
+		if (guest->counter != NULL && size > 0)
+			mask_counter_feed(guest->counter, piece, (size_t)size);
+		if ((size > 0 ? align_feed(guest->align, ALIGN_RECORDED, piece, (size_t)size)
+			      : align_end(guest->align, ALIGN_RECORDED)) == -1) {
+			guest_fail(guest, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Feed what the guest has sent, up to `until`. */
+static bool
+guest_feed(struct guest *guest, size_t until)
+{
+	if (until > guest->fed && align_feed(guest->align, ALIGN_LIVE, guest->live + guest->fed,
+				      until - guest->fed) == -1) {
+		guest_fail(guest, strerror(errno));
+		return false;
+	}
+	guest->fed = until;
+	return guest_prompt(guest);
+}
+
+static bool
+guest_next_cue(struct guest *guest)
+{
+	struct cue before = guest->cue;
+
+	if (cues_next(guest->cues, &guest->cue) == -1) {
+		guest_fail(guest, cues_message(guest->cues));
+		return false;
+	}
+	guest->cued = true;
+	guest->due = 0;
+	if (guest->cue.cause != before.cause || guest->cue.client_ended != before.client_ended)
+		guest->base = 0;
+	return true;
+}
+
+/* It was sent something from another log: what this one had sent by then is not sent again. */
+static bool
+guest_catch_up(struct guest *guest)
+{
+	uint64_t reached, passed = 0;
+
+	if (!guest_feed(guest, guest->live_at_send))
+		return false;
+	reached = align_reached(guest->align, 0);
+	while (guest->cue.type == CUE_SEND && guest->cue.cause <= reached && passed < guest->sent) {
+		passed += guest->cue.size;
+		if (!guest_next_cue(guest))
+			return false;
+	}
+	return true;
+}
+
+void
+guest_begin(struct guest *guest, struct deck_log *log)
+{
+	struct host *host = guest->host;
+	struct align_config config = {.masks = &host->masks,
+	    .differ = guest_differ,
+	    .context = guest,
+	    .sizes_only = host->settings->compare != COMPARE_BYTES};
+
+	deck_take(&host->deck, log);
+	host->playing++;
+	guest->state = GUEST_PLAYING;
+	guest->log = log;
+	guest->settling = false;
+	guest->cues = cues_open(log->item);
+	guest->requests = requests_open(log->item);
+	guest->align = align_new(&config);
+	if (host->masks.count > 0)
+		guest->counter = mask_counter_new(&host->masks);
+	if (guest->cues == NULL || guest->requests == NULL || guest->align == NULL) {
+		guest_fail(guest, strerror(errno));
+		return;
+	}
+	if (guest_next_cue(guest) && guest_prompt(guest) && guest->sent > 0)
+		guest_catch_up(guest);
+}
+
+void
+guest_leave(struct guest *guest)
+{
+	guest->host->playing--;
+	cues_free(guest->cues);
+	requests_free(guest->requests);
+	align_free(guest->align);
+	mask_counter_free(guest->counter);
+	free((void *)(uintptr_t)guest->more.bytes);
+	guest->log = NULL;
+	guest->cues = NULL;
+	guest->requests = NULL;
+	guest->align = NULL;
+	guest->counter = NULL;
+	guest->more = (struct opening){0};
+	guest->cue = (struct cue){0};
+	guest->cued = guest->requests_ended = guest->compared = guest->sending = false;
+	guest->requested = guest->fed = 0;
+	guest->pending_size = 0;
+	guest->base = guest->due = 0;
+}
+
+void
+guest_compare_rest(struct guest *guest)
+{
+	const unsigned char *piece;
+	ssize_t size;
+
+	if (guest->compared)
+		return;
+	guest->compared = true;
+	if (guest->live_size > guest->fed)
+		align_feed(guest->align, ALIGN_LIVE, guest->live + guest->fed,
+		    guest->live_size - guest->fed);
+	guest->fed = guest->live_size;
+	while (!guest->requests_ended && (size = requests_next(guest->requests, &piece)) > 0) {
+		if (guest->counter != NULL)
+			mask_counter_feed(guest->counter, piece, (size_t)size);
+		align_feed(guest->align, ALIGN_RECORDED, piece, (size_t)size);
+	}
+	if (!guest->requests_ended)
+		align_end(guest->align, ALIGN_RECORDED);
+	guest->requests_ended = true;
+	align_end(guest->align, ALIGN_LIVE);
+	if (guest->counter != NULL)
+		mask_counter_end(guest->counter);
+}
+
+/* -- what is due -- */
+
+/* Take note of what has come. Returns false if the guest is over. */
+static bool
+guest_listen(struct guest *guest)
+{
+	guest_consider(guest);
+	if (guest->state != GUEST_PLAYING)
+		return false;
+	if (!guest->open)
+		return guest_prompt(guest);
+	if (!guest_feed(guest, guest->live_size))
+		return false;
+	if (guest->live_size >= OPENING_MAX) {
+		guest->open = false;
+		free(guest->live);
+		guest->live = NULL;
+		guest->live_size = guest->fed = guest->live_capacity = 0;
+		guest->live_at_send = 0;
+	}
+	return true;
+}
+
+/* Has all come that the client had sent before the cue? */
+static bool
+guest_prompted(struct guest *guest)
+{
+	uint64_t cause = guest->cue.cause;
+
+	if (guest->requests_ended && cause > guest->requested)
+		cause = guest->requested; /* the log is cut short */
+	if (align_reached(guest->align, cause) < cause)
+		return false;
+	if (guest->cue.type == CUE_DONE) {
+		if (!guest->cue.client_ended)
+			guest_shut(guest); /* the log leaves open how it ended */
+		return guest->ended;
+	}
+	return !guest->cue.client_ended || guest->ended;
+}
+
+static int64_t
+guest_scale(const struct guest *guest, int64_t time)
+{
+	const struct settings *settings = guest->host->settings;
+
+	if (settings->fast)
+		return 0;
+	if (settings->max_gap > 0 && time > settings->max_gap)
+		time = settings->max_gap;
+	return (int64_t)((double)time / settings->speed);
+}
+
+/* The client will not send what the cue waits for. */
+static void
+guest_ended_early(struct guest *guest)
+{
+	bool told;
+
+	if (guest->received == 0) {
+		guest_dismiss(guest);
+		return;
+	}
+	guest_compare_rest(guest);
+	told =
+	    guest->host->settings->compare != COMPARE_NONE && align_differences(guest->align) > 0;
+	if (guest->broken)
+		guest_fail(guest, "the client reset the connection before it had sent all");
+	else if (told)
+		guest_finish(guest, NULL, false);
+	else
+		guest_fail(guest, "the client ended its stream before it had sent all");
+}
+
+/* May the cue be followed now? */
+static bool
+guest_is_due(struct guest *guest)
+{
+	if (guest->due == 0) {
+		if (!guest_prompted(guest)) {
+			if (guest->ended)
+				guest_ended_early(guest);
+			return false;
+		}
+		if (guest->base == 0)
+			guest->base =
+			    guest->received_at > guest->floor ? guest->received_at : guest->floor;
+		guest->due = guest->base + guest_scale(guest, guest->cue.after);
+		guest->floor = guest->due;
+	}
+	return guest->broken || guest->due <= guest_now(guest);
+}
+
+/* -- following a cue -- */
+
+static void
+guest_followed(struct guest *guest)
+{
+	guest->cued = guest->sending = false;
+	guest->due = 0;
+	guest->progress = guest_now(guest);
+}
+
+static void
+guest_send_piece(struct guest *guest)
+{
+	ssize_t size = cues_data(guest->cues, &guest->pending);
+
+	if (size == -1)
+		guest_fail(guest, cues_message(guest->cues));
+	else if (size == 0)
+		guest_followed(guest);
+	else
+		guest->pending_size = (size_t)size;
+}
+
+static void
+guest_reset(struct guest *guest)
+{
+	/* A reset would throw away what the kernel has not delivered yet. */
+	if (!guest->broken && guest->end.ops->unsent(&guest->end) > 0 &&
+	    guest_now(guest) < guest->floor + guest->host->settings->timeout)
+		guest->due = guest_now(guest) + DRAIN;
+	else
+		guest_finish(guest, NULL, true);
+}
+
+static void
+guest_done(struct guest *guest)
+{
+	if (guest->discarded > 0 && !guest->cue.client_failed)
+		guest_fail(guest, "the client closed the connection before it was sent all");
+	else
+		guest_finish(guest, NULL, false);
+}
+
+static void
+guest_follow(struct guest *guest)
+{
+	switch (guest->cue.type) {
+	case CUE_SEND:
+		guest->sending = true;
+		return;
+	case CUE_END:
+		guest_shut(guest);
+		guest_followed(guest);
+		return;
+	case CUE_RESET:
+		guest_reset(guest);
+		return;
+	case CUE_DONE:
+		guest_done(guest);
+	}
+}
+
+void
+guest_play(struct guest *guest)
+{
+	int pieces = 0;
+
+	while (guest->state == GUEST_PLAYING) {
+		if (!guest_flush(guest))
+			return;
+		if (guest->sending) {
+			if (pieces++ == PIECES)
+				return;
+			guest_send_piece(guest);
+			continue;
+		}
+		if (!guest_listen(guest) || (!guest->cued && !guest_next_cue(guest)))
+			return;
+		if (!guest_is_due(guest))
+			return;
+		guest_follow(guest);
+	}
+}
+
+/* -- waiting -- */
+
+/* When to give up waiting for the client; 0 while it is not the client that is waited for. */
+static int64_t
+guest_deadline(const struct guest *guest)
+{
+	const struct host *host = guest->host;
+	int64_t patience = host->deck.patience;
+
+	if (guest->sending ? guest->broken : guest->due != 0)
+		return 0;
+	if (guest->state == GUEST_PLAYING)
+		patience = guest->sending ? 0 : guest->cue.patience;
+	return guest->progress + host->settings->timeout + patience;
+}
+
+int64_t
+guest_until(const struct guest *guest)
+{
+	int64_t deadline = guest_deadline(guest);
+
+	return deadline != 0 ? deadline : guest->due;
+}
+
+bool
+guest_is_late(const struct guest *guest)
+{
+	int64_t deadline = guest_deadline(guest);
+
+	return deadline != 0 && deadline <= guest_now(guest);
+}
+
+/* What a guest that has a log has failed to do. */
+static void
+guest_expire_playing(struct guest *guest)
+{
+	char reason[160], time[UNITS_TEXT_MAX];
+	unsigned long long received = guest->received, cause = guest->cue.cause;
+
+	units_format_time(guest_until(guest) - guest->progress, time);
+	if (guest->sending)
+		snprintf(reason, sizeof(reason), "the client has read nothing for %s", time);
+	else if (guest->cue.type == CUE_DONE && !guest->cue.client_ended)
+		reason[0] = '\0'; /* how it ended was not recorded */
+	else if (align_reached(guest->align, cause) >= cause)
+		snprintf(
+		    reason, sizeof(reason), "the client has not ended its stream for %s", time);
+	else
+		snprintf(reason, sizeof(reason),
+		    "the client sent %llu bytes (recorded: %llu) and then nothing for %s", received,
+		    cause, time);
+	guest_finish(guest, reason[0] != '\0' ? reason : NULL, false);
+}
+
+void
+guest_expire(struct guest *guest)
+{
+	if (guest->state == GUEST_WAITING && guest->received == 0) {
+		if (deck_left(&guest->host->deck) == 0)
+			guest_dismiss(guest);
+		else
+			guest_fail(guest, "the client sent nothing");
+		return;
+	}
+	if (guest->state == GUEST_WAITING && !guest_match_closest(guest)) {
+		guest_fail(guest, "no log is left for this client");
+		return;
+	}
+	if (guest->state == GUEST_PLAYING)
+		guest_expire_playing(guest);
+}
