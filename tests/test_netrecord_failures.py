@@ -56,7 +56,8 @@ def test_full_disk_never_stops_traffic(netrecord, small_disk, folder, options):
             assert not ended.cut, "the log ends within a record"
             assert pattern(1, 0, rounds * chunk).startswith(ended.bytes("c"))
             assert pattern(1, 0, rounds * chunk).startswith(ended.bytes("s"))
-            assert 0 < len(ended.bytes("c")) < rounds * chunk
+            assert len(ended.bytes("c")) < rounds * chunk
+            assert "-z" in options or ended.bytes("c"), "only a gzip batch may be lost as a whole"
 
             run("mount", "-o", "remount,size=64m", small_disk)
 
@@ -75,6 +76,33 @@ def test_full_disk_never_stops_traffic(netrecord, small_disk, folder, options):
     assert closes[2]["lost"] == 0
     assert logs.load(root, 2).bytes("s") == b"a new connection"
     assert metric(metrics, "lost_bytes") == closes[1]["lost"]
+
+
+def test_log_that_cannot_even_be_created(netrecord, root, folder):
+    """A file system without an inode left: the connection is served, counted as lost, and later told in the index."""
+    place = folder / "disk"
+    place.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "nr_inodes=4,mode=755", "netrecord-test", place)
+    try:
+        metrics = folder / "metrics"
+        with Server(echo) as server:
+            nr = netrecord(server.address, "--metrics", metrics, root=place / "log")
+            assert exchange(nr.address, b"recorded") == b"recorded"
+            (place / "ballast").touch()
+            for _ in range(3):
+                assert exchange(nr.address, b"not recorded") == b"not recorded"
+            wait_until(lambda: metric(metrics, "lost_bytes") == 3 * 24, "72 bytes are counted as lost")
+            assert nr.said(r"log_\d+: .*[Nn]o space left"), nr.stderr
+            (place / "ballast").unlink()
+            assert exchange(nr.address, b"again") == b"again"
+            nr.stop()
+        closes = logs.closed(place / "log")
+        recorded = {n: log.bytes("s") for n, log in logs.load_all(place / "log").items()}
+        assert [event["lost"] for _, event in sorted(closes.items())] == [0, 24, 24, 24, 0]
+        assert sorted(recorded.values()) == [b"again", b"recorded"]
+        assert set(recorded) == {n for n, event in closes.items() if not event["lost"]}
+    finally:
+        run("umount", "-l", place)
 
 
 def test_full_disk_with_close_ends_the_connection(netrecord, small_disk):

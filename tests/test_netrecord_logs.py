@@ -200,6 +200,23 @@ def test_keep_deletes_the_oldest_parts_also_of_open_connections(netrecord, logro
     assert pattern(1, total - 1000, 1000) in tail
 
 
+def test_keep_without_rotate_deletes_whole_logs(netrecord, logroot):
+    """A finished log is its only part; those of open connections stay."""
+    with Server(echo) as server:
+        nr = netrecord(server.address, "--keep", "50k")
+        with connect(nr.address) as staying:
+            staying.sendall(b"from the beginning")
+            assert recv_exactly(staying, 18) == b"from the beginning"
+            for number in range(20):
+                assert exchange(nr.address, pattern(number, 0, 5000)) == pattern(number, 0, 5000)
+            wait_until(lambda: stored(logroot) <= 50 * 1024 + 1000, "the oldest are deleted")
+        server.wait_results(21)
+        nr.stop()
+    left = sorted(logs.parts(logroot))
+    assert left[0] == 1 and 3 <= len(left) <= 7
+    assert left[1:] == list(range(left[1], 22))
+
+
 def stored(logroot):
     return sum(path.stat().st_size for _, paths in logs.parts(logroot).items() for _, path in paths if path.exists())
 
@@ -231,7 +248,7 @@ def test_exec_that_hangs_or_fails_harms_nothing(netrecord, logroot, folder):
     assert len(logs.load_all(logroot)) == 6
 
 
-@pytest.mark.parametrize("second", [(), ("-z",)], ids=["plain+plain", "plain+gzip"])
+@pytest.mark.parametrize("second", [(), ("-z",), ("--rotate", "300")], ids=["plain+plain", "plain+gzip", "plain+rotate"])
 def test_two_recorders_on_one_logroot_never_share_a_log(netrecord, logroot, second):
     count = 100
     with Server(echo) as server:
@@ -246,7 +263,9 @@ def test_two_recorders_on_one_logroot_never_share_a_log(netrecord, logroot, seco
             nr.stop()
     found = logs.parts(logroot)
     assert len(found) == 2 * count
-    assert all(len(paths) == 1 for paths in found.values()), "a number was used by both"
+    assert all(logs.load(logroot, n).records[0].kind == "con" for n in found)
+    if "--rotate" not in second:
+        assert all(len(paths) == 1 for paths in found.values()), "a number was used by both"
     sent = sorted(log.bytes("c") for log in logs.load_all(logroot).values())
     assert sent == sorted(pattern(number, 0, 500 + number) for number in range(2 * count))
     events = logs.closed(logroot)
