@@ -105,6 +105,12 @@ guest_finish(struct guest *guest, const char *reason, bool reset)
 }
 
 void
+guest_fail(struct guest *guest, const char *reason)
+{
+	guest_finish(guest, reason, false);
+}
+
+void
 guest_dismiss(struct guest *guest)
 {
 	char client[ADDRESS_TEXT_MAX];

@@ -1,5 +1,5 @@
-/* What guest.c (its connection), guest_match.c (which log) and guest_play.c (playing it) know of a
- * guest. Private to them. */
+/* What guest.c (its connection), guest_match.c (which log), guest_log.c (reading it) and
+ * guest_play.c (playing it) know of a guest. Private to them. */
 #ifndef NETREPLAY_GUEST_PRIVATE_H
 #define NETREPLAY_GUEST_PRIVATE_H
 
@@ -75,6 +75,8 @@ void guest_shut(struct guest *guest);
 /* It is over; `reason` says why it could not be played to its end, NULL that it was. */
 void guest_finish(struct guest *guest, const char *reason, bool reset);
 
+void guest_fail(struct guest *guest, const char *reason);
+
 /* It came and went without a byte, and no log does so: not counted. */
 void guest_dismiss(struct guest *guest);
 
@@ -92,7 +94,7 @@ bool guest_match_closest(struct guest *guest);
 /* GUEST_PLAYING: see that the log still fits what was sent, else have another one take over. */
 void guest_consider(struct guest *guest);
 
-/* guest_play.c */
+/* guest_log.c */
 
 /* Begin to play the log. What was sent to the guest so far is taken as sent by this one. On failure
  * the guest is over. */
@@ -100,6 +102,20 @@ void guest_begin(struct guest *guest, struct deck_log *log);
 
 /* Forget the log. */
 void guest_leave(struct guest *guest);
+
+/* Give `align` as much of the recording as it wants. Like the next two it returns false if the
+ * guest is over. */
+bool guest_prompt(struct guest *guest);
+
+/* Feed what the guest has sent, up to `until`. */
+bool guest_feed(struct guest *guest, size_t until);
+
+bool guest_next_cue(struct guest *guest);
+
+/* Feed `align` all that is left of the recording, and end both streams. */
+void guest_compare_rest(struct guest *guest);
+
+/* guest_play.c */
 
 /* Do whatever can be done now. */
 void guest_play(struct guest *guest);
@@ -112,8 +128,5 @@ bool guest_is_late(const struct guest *guest);
 
 /* Give up waiting. */
 void guest_expire(struct guest *guest);
-
-/* Feed `align` all that is left of the recording, and end both streams. */
-void guest_compare_rest(struct guest *guest);
 
 #endif
