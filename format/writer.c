@@ -24,6 +24,9 @@
 /* A part with less than 1/64 of its size left is full, lest gzip members become tiny. */
 #define PIECE_MIN 64
 
+#define MEMBER_MAX (256 * 1024) /* payload of a gzip member: what a full disk takes back at most   \
+				 */
+
 #define CREATE_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 #define REOPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC)
 
@@ -255,7 +258,8 @@ append_plain(struct log_root *root, struct log_writer *log, const struct log_ent
 	return (ssize_t)group.count;
 }
 
-/* How many entries surely fit in `room` when compressed. */
+/* How many entries surely fit in `room` when compressed, and make a member that is not too large to
+ * lose. */
 static size_t
 member_fit(const struct log_entry *entries, size_t count, uint64_t room)
 {
@@ -263,7 +267,7 @@ member_fit(const struct log_entry *entries, size_t count, uint64_t room)
 
 	for (size_t i = 0; i < count; i++) {
 		size += RECORD_HEADER_MAX + entries[i].record.size;
-		if (member_bound(size) > room)
+		if (member_bound(size) > room || (i > 0 && size > MEMBER_MAX))
 			return i;
 	}
 	return count;
