@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "format/automaton.h"
 #include "format/pattern.h"
 
 /* One mask, and what it has done so far. */
@@ -22,7 +23,8 @@ struct mask {
 struct mask_set {
 	struct mask *masks;
 	size_t count;
-	uint64_t searched; /* recorded bytes that were searched */
+	uint64_t searched;	     /* recorded bytes that were searched */
+	struct automaton *automaton; /* all of them at once; NULL while there are none */
 };
 
 void mask_set_init(struct mask_set *set);
@@ -30,6 +32,11 @@ void mask_set_release(struct mask_set *set);
 
 /* Add one pattern. Returns 0, or -1 with a one-line reason in `error`. */
 int mask_set_add(struct mask_set *set, const char *text, char *error, size_t error_size);
+
+/* Give one of the masks another pattern; what it has counted stays. Returns 0, or -1 with a reason,
+ * the mask as it was. */
+int mask_set_replace(
+    struct mask_set *set, size_t index, const char *text, char *error, size_t error_size);
 
 /* Add the patterns of a file, one a line; blank lines and those that begin with # are passed over.
  * Returns 0, or -1 with a reason that names file and line. "-" is standard input. */
@@ -41,6 +48,9 @@ struct mask_match {
 	size_t begin, end;
 };
 
+/* Can no match hold a newline? */
+bool mask_set_in_lines(const struct mask_set *set);
+
 /*
  * The first match in `data` (leftmost, of these the longest, of these the first mask) that begins
  * at or after `from` and before `before`. `at_start`, `at_end`: as pattern_find().
@@ -49,7 +59,7 @@ bool mask_set_find(const struct mask_set *set, const unsigned char *data, size_t
     size_t before, bool at_start, bool at_end, struct mask_match *match);
 
 /* Count how often each mask matches in a recorded stream, for the report: feed it piece by piece.
- */
+ * It holds some KB, more only within long matches. Feeding and ending return -1 with errno. */
 struct mask_counter;
 struct mask_counter *mask_counter_new(struct mask_set *set); /* NULL with errno */
 int mask_counter_feed(struct mask_counter *counter, const void *data, size_t size);
