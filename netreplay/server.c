@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/units.h"
 #include "net/notice.h"
 #include "net/socket.h"
 #include "netreplay/words.h"
@@ -20,8 +21,6 @@
 #define MILLISECOND INT64_C(1000000)
 #define PAUSE (20 * MILLISECOND)
 #define PATIENCE (5000 * MILLISECOND) /* between TERM and KILL, and for its sockets to go */
-
-extern char **environ;
 
 struct server {
 	pid_t group; /* of the child, which leads it */
@@ -147,7 +146,7 @@ static bool
 server_await(struct server *server, int64_t patience)
 {
 	int64_t due = now() + patience;
-	char text[ADDRESS_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX], time[UNITS_TEXT_MAX];
 
 	while (accepting(server->targets) == NULL) {
 		server_collect(server);
@@ -161,9 +160,9 @@ server_await(struct server *server, int64_t patience)
 			return false;
 		}
 		if (now() >= due) {
-			notice(NOTICE_ERROR, "server does not listen at %s after %d s",
+			notice(NOTICE_ERROR, "server does not listen at %s after %s",
 			    address_format(&server->targets->items[0], text),
-			    (int)(patience / (1000 * MILLISECOND)));
+			    units_format_time(patience, time));
 			return false;
 		}
 		pause_for(PAUSE);

@@ -79,8 +79,6 @@ lesson_take(struct lesson *lesson, const char *live, size_t size)
 	compare(lesson->learn, &lesson->masks, lesson->recorded, lesson->size, live, size);
 	applied = learn_apply(lesson->learn, &lesson->masks, error, sizeof(error));
 	EXPECT((applied == -1) == (error[0] != '\0'));
-	if (applied == -1)
-		fprintf(stderr, "(%s)\n", error);
 	return applied;
 }
 
@@ -236,16 +234,19 @@ test_binary(void)
 							   "fgi");
 	static const char second[] = GREETING("\x05\x01\0\0", "zzzzzzzz");
 	static const char third[] = GREETING("\xff\xff\xff\xff", "\n\n\n\n\n\n\n\n");
-	static const char marks[] = "                  xxxxxxxxxxxx                            ";
+	char marks[sizeof(recorded)];
 	struct lesson binary = lesson(BYTES(recorded));
 
+	memset(marks, ' ', sizeof(marks));
+	memset(marks + sizeof("J\0\0\0\n5.5.5-10.11.6"), 'x', 12);
+	marks[sizeof(marks) - 1] = '\0';
 	EXPECT(lesson_take(&binary, BYTES(first)) == 1);
 	expect_equal(&binary, BYTES(first));
 	EXPECT(lesson_take(&binary, BYTES(second)) == 1);
 	expect_equal(&binary, BYTES(first));
 	expect_equal(&binary, BYTES(second));
 	expect_equal(&binary, BYTES(third));
-	expect_patterns(&binary, "5-10\\.11\\.6\\x00(.|\\n){12}\n");
+	expect_patterns(&binary, "10\\.11\\.6\\x00(.|\\n){12}\n");
 	expect_narrow(&binary, marks, BYTES(second));
 	lesson_end(&binary);
 }
@@ -275,7 +276,7 @@ test_numbers(void)
 	expect_learned(
 	    "at port8080 now", "at port8081 now", "at port9090 now", "^at port[0-9]{4}\n");
 	expect_learned("{\"a\":1,\"pid\":77,\"b\":2}", "{\"a\":1,\"pid\":78,\"b\":2}",
-	    "{\"a\":1,\"pid\":100,\"b\":2}", ",\"pid\":[0-9]{2,3}\n");
+	    "{\"a\":1,\"pid\":100,\"b\":2}", "\"pid\":[0-9]{2,3}\n");
 }
 
 static void
@@ -346,6 +347,7 @@ test_long_token(void)
 	lesson_end(&text);
 }
 
+/* Expect it not to be learned from, where it begins to differ. */
 static void
 expect_refused(const char *recorded, const char *live)
 {
@@ -400,12 +402,10 @@ test_file(void)
 		EXPECT(strcmp(pattern_text(masks.masks[i].pattern),
 			   pattern_text(text.masks.masks[i].pattern)) == 0);
 	rewind(stream);
-	while (fgets(line, sizeof(line), stream) != NULL) {
-		fputs(line, stdout);
+	while (fgets(line, sizeof(line), stream) != NULL)
 		commented += strcmp(line, "# 1 difference, first in a log at offset 7: "
 					  "\"2026-11-21 01:55:10\" became "
 					  "\"2026-11-21 01:55:12\"\n") == 0;
-	}
 	EXPECT(commented == 1);
 	fclose(stream);
 	unlink(path);

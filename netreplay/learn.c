@@ -1,0 +1,208 @@
+#include "netreplay/learn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "netreplay/learn_item.h"
+
+#define ITEMS_MAX 1000 /* what varies in more ways is no field */
+
+struct learn {
+	STAILQ_HEAD(item_list, item) items;
+	size_t count;
+	char trouble[400]; /* the first difference that no pattern covers */
+	size_t troubles;   /* since the last learn_apply() */
+};
+
+struct learn *
+learn_new(void)
+{
+	struct learn *learn = calloc(1, sizeof(*learn));
+
+	if (learn != NULL)
+		STAILQ_INIT(&learn->items);
+	return learn;
+}
+
+void
+learn_free(struct learn *learn)
+{
+	struct item *item;
+
+	if (learn == NULL)
+		return;
+	while ((item = STAILQ_FIRST(&learn->items)) != NULL) {
+		STAILQ_REMOVE_HEAD(&learn->items, next);
+		item_free(item);
+	}
+	free(learn);
+}
+
+static void
+learn_trouble(struct learn *learn, const char *name, uint64_t offset, const char *what)
+{
+	if (learn->troubles++ == 0)
+		snprintf(learn->trouble, sizeof(learn->trouble), "%s at offset %llu: %s", name,
+		    (unsigned long long)offset, what);
+}
+
+/* -- differences -- */
+
+/* The item to which another place belongs: one with the same anchor, or one whose field there was
+ * only a part of this one. */
+static struct item *
+item_find(const struct learn *learn, const struct item *like)
+{
+	const struct place *here = &like->places[0];
+	struct item *item;
+
+	STAILQ_FOREACH (item, &learn->items, next)
+		if (item_is_same(item, like))
+			return item;
+	STAILQ_FOREACH (item, &learn->items, next) {
+		const struct place *place = item_place(item, here->name, here->begin, here->end);
+		if (place != NULL && here->begin <= place->begin && place->end <= here->end)
+			return item;
+	}
+	return NULL;
+}
+
+static int
+learn_field(struct learn *learn, const char *name, const struct learn_window *window,
+    const struct learn_field *field)
+{
+	uint64_t offset = window->offset[0] + field->begin[0];
+	struct item *item, *known;
+	const char *wrong = field->wrong;
+	char error[160];
+	int result = 0;
+
+	if (wrong != NULL) {
+		learn_trouble(learn, name, offset, wrong);
+		return 0;
+	}
+	item = item_new(name, window, field);
+	if (item == NULL)
+		return -1;
+	known = item_find(learn, item);
+	wrong = item_verify(item, window, field, error, sizeof(error));
+	if (wrong == NULL && known == NULL && learn->count == ITEMS_MAX)
+		wrong = "too many different places vary";
+	if (wrong != NULL) {
+		learn_trouble(learn, name, offset, wrong);
+	} else if (known != NULL) {
+		result = item_merge(known, item);
+		if (result == 0 && known->given && !known->changed)
+			learn_trouble(learn, name, offset,
+			    "the pattern that was learned for it does not cover it");
+	} else {
+		STAILQ_INSERT_TAIL(&learn->items, item, next);
+		learn->count++;
+		item = NULL;
+	}
+	if (item != NULL)
+		item_free(item);
+	return result;
+}
+
+static void
+widen(struct learn_window *window, size_t begin, size_t end)
+{
+	if (window->wide_begin == window->wide_end) {
+		window->wide_begin = begin;
+		window->wide_end = end;
+	}
+	if (begin < window->wide_begin)
+		window->wide_begin = begin;
+	if (end > window->wide_end)
+		window->wide_end = end;
+}
+
+/* What was learned before where the difference is, or next to it, is part of what varies, although
+ * some of its bytes are the same this time. */
+static void
+window_recall(const struct learn *learn, const char *name, struct learn_window *window)
+{
+	uint64_t base = window->offset[0], end = base + window->end[0];
+	uint64_t begin = base + window->begin[0];
+	struct item *item;
+
+	STAILQ_FOREACH (item, &learn->items, next) {
+		const struct place *place =
+		    item_place(item, name, begin > 0 ? begin - 1 : 0, end + 1);
+		if (place == NULL)
+			continue;
+		window->token |= shape_is_token(&item->shape);
+		if (shape_is_binary(&item->shape) && place->begin < end && begin < place->end &&
+		    place->begin >= base && place->end <= base + window->size[0])
+			widen(window, (size_t)(place->begin - base), (size_t)(place->end - base));
+	}
+}
+
+int
+learn_difference(struct learn *learn, const char *name, const struct align_difference *difference)
+{
+	struct learn_window *window = malloc(sizeof(*window));
+	struct field_reader *reader = malloc(sizeof(*reader));
+	struct learn_field *field = malloc(sizeof(*field));
+	int result = -1;
+
+	if (window == NULL || reader == NULL || field == NULL)
+		goto out;
+	window_init(window, difference);
+	window_recall(learn, name, window);
+	result = 0;
+	if (!field_reader_init(reader, window))
+		learn_trouble(
+		    learn, name, difference->offset[ALIGN_RECORDED], "too many pieces differ");
+	else
+		while (result == 0 && field_next(reader, field))
+			result = learn_field(learn, name, window, field);
+out:
+	free(window);
+	free(reader);
+	free(field);
+	return result;
+}
+
+/* -- masks and file -- */
+
+int
+learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t error_size)
+{
+	struct item *item;
+	size_t troubles = learn->troubles;
+	int count = 0;
+
+	STAILQ_FOREACH (item, &learn->items, next) {
+		if (!item->changed)
+			continue;
+		if (item_give(item, masks, error, error_size) != 0)
+			return -1;
+		item->changed = false;
+		count++;
+	}
+	learn->troubles = 0;
+	if (troubles == 0)
+		return count;
+	if (troubles == 1)
+		snprintf(error, error_size, "cannot learn from %s", learn->trouble);
+	else
+		snprintf(error, error_size, "cannot learn from %zu differences, the first: %s",
+		    troubles, learn->trouble);
+	return -1;
+}
+
+int
+learn_write(const struct learn *learn, FILE *stream)
+{
+	struct item *item;
+
+	fputs("# Learned from replays: what differed from the recording. Review before use: bytes\n"
+	      "# that match are not compared.\n",
+	    stream);
+	STAILQ_FOREACH (item, &learn->items, next)
+		item_describe(item, stream);
+	return ferror(stream) ? -1 : 0;
+}
