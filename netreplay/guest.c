@@ -288,19 +288,21 @@ static void
 guest_update(struct guest *guest)
 {
 	struct host *host = guest->host;
+	int64_t until = guest_until(guest);
 	short interest = 0;
 
 	if (guest->state == GUEST_CLOSED)
 		return;
 	if (!guest->ended && !guest->held_back)
 		interest |= POLLIN;
-	if ((guest->pending_size > 0 || guest->sending) && !guest->broken)
+	if ((guest->pending_size > 0 || guest->sending) && !guest->broken && !guest->held_back)
 		interest |= POLLOUT;
-	if (loop_watch(host->loop, &guest->end.watch, interest) == -1) {
+	if (loop_watch(host->loop, &guest->end.watch, interest) == -1)
 		guest_finish(guest, strerror(errno), true);
-		return;
-	}
-	loop_timer_set(host->loop, &guest->timer, guest_until(guest));
+	else if (until != 0)
+		loop_timer_set(host->loop, &guest->timer, until);
+	else
+		loop_timer_cancel(host->loop, &guest->timer);
 }
 
 static void

@@ -173,7 +173,8 @@ guest_play(struct guest *guest)
 		if (!guest_flush(guest))
 			return;
 		if (guest->sending) {
-			if (pieces++ == PIECES)
+			guest->held_back = !tap_ready(&guest->tap);
+			if (guest->held_back || pieces++ == PIECES)
 				return;
 			guest_send_piece(guest);
 			continue;
@@ -195,7 +196,7 @@ guest_deadline(const struct guest *guest)
 	const struct host *host = guest->host;
 	int64_t patience = host->deck.patience;
 
-	if (guest->sending ? guest->broken : guest->due != 0)
+	if (guest->held_back || (guest->sending ? guest->broken : guest->due != 0))
 		return 0;
 	if (guest->state == GUEST_PLAYING)
 		patience = guest->sending ? 0 : guest->cue.patience;
@@ -207,6 +208,10 @@ guest_until(const struct guest *guest)
 {
 	int64_t deadline = guest_deadline(guest);
 
+	if (guest->held_back)
+		return 0;
+	if (guest->sending && guest->broken)
+		return guest_now(guest);
 	return deadline != 0 ? deadline : guest->due;
 }
 
@@ -225,7 +230,7 @@ guest_expire_playing(struct guest *guest)
 	char reason[160], time[UNITS_TEXT_MAX];
 	unsigned long long received = guest->received, cause = guest->cue.cause;
 
-	units_format_time(guest_until(guest) - guest->progress, time);
+	units_format_time(guest_deadline(guest) - guest->progress, time);
 	if (guest->sending)
 		snprintf(reason, sizeof(reason), "the client has read nothing for %s", time);
 	else if (guest->cue.type == CUE_DONE && !guest->cue.client_ended)

@@ -33,7 +33,7 @@ struct guest {
 	bool broken;   /* it failed: what it is sent leads nowhere */
 	uint64_t received;
 	int64_t received_at; /* loop time of the last byte, or of its end */
-	bool held_back;	     /* a recorder says: no more for now */
+	bool held_back;	     /* a recorder says: nothing more for now */
 	bool settling;	     /* WAITING: give it some time to send before it is sent something */
 
 	/* the log that is being played; all of this is guest_begin()'s and guest_leave()'s */
@@ -120,7 +120,8 @@ void guest_compare_rest(struct guest *guest);
 /* Do whatever can be done now. */
 void guest_play(struct guest *guest);
 
-/* Until when it may be waited for: the loop time of the next thing due, or of giving up. */
+/* Until when to wait: the loop time of the next thing due, or of giving up; 0: only a recorder is
+ * waited for. */
 int64_t guest_until(const struct guest *guest);
 
 /* Has nothing happened for too long? */

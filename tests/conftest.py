@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.proc import BIN, Netrecord
+from harness.serve import Served
 
 # a thousand connections of a test need three descriptors each
 _, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -62,6 +63,20 @@ def netrecord(logroot, backend):
     for process in started:
         for report in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
             assert report not in process.stderr, process.stderr
+
+
+@pytest.fixture
+def serve(backend):
+    """Start netreplay --serve with options and logs; all are ended with the test."""
+    started = []
+
+    def start(*argv, **settings):
+        started.append(Served(*argv, env={"NETRECORD_BACKEND": backend}, **settings))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.finish()
 
 
 @pytest.fixture

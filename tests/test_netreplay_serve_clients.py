@@ -6,22 +6,13 @@ import pytest
 from harness import logs
 from harness.peers import Server
 from harness.proc import run
-from harness.serve import Served
 from harness.services import BARE, GitDaemon, Nginx, Postgres, Redis
 
 
 @pytest.fixture
-def serve(logroot):
-    """Play what was recorded; all are ended with the test."""
-    started = []
-
-    def start(*options, port="0"):
-        started.append(Served(*options, "--", logroot, port=str(port)))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.__exit__()
+def replay(serve, logroot):
+    """Play what was recorded."""
+    return lambda *options, port=0: serve(*options, logroot, port=port)
 
 
 @pytest.fixture(params=["fast", "recorded"])
@@ -41,7 +32,7 @@ def redis_session(client, port, keys):
     return seen
 
 
-def test_redis_cli(folder, netrecord, serve, timing):
+def test_redis_cli(folder, netrecord, replay, timing):
     keys = [b"apple", b"banana", b"cherry"]
     with Redis(folder / "redis") as redis:
         nr = netrecord(redis.address)
@@ -49,20 +40,20 @@ def test_redis_cli(folder, netrecord, serve, timing):
         large = redis.cli(nr.port, "DEBUG", "RELOAD"), redis.cli(nr.port, "ECHO", "x" * 100_000)
         nr.stop()
     assert b"value-of-apple" in recorded[b"apple"]
-    server = serve(*timing)
+    server = replay(*timing)
     assert redis.cli(server.port, "ECHO", "x" * 100_000) == large[1]
     assert redis.cli(server.port, "DEBUG", "RELOAD") == large[0]
     assert redis_session(redis.cli, server.port, keys[::-1]) == recorded
     server.ends(0)
 
 
-def test_redis_cli_that_asks_something_else(folder, netrecord, serve):
+def test_redis_cli_that_asks_something_else(folder, netrecord, replay):
     with Redis(folder / "redis") as redis:
         nr = netrecord(redis.address)
         redis.cli(nr.port, "SET", "k", "v")
         assert redis.cli(nr.port, "GET", "k") == b"v\n"
         nr.stop()
-    server = serve("-t", "fast")
+    server = replay("-t", "fast")
     assert redis.cli(server.port, "SET", "k", "v") == b"OK\n"
     assert redis.cli(server.port, "GET", "j") == b"v\n"
     report = server.ends(1)
@@ -72,7 +63,7 @@ def test_redis_cli_that_asks_something_else(folder, netrecord, serve):
 # -- nginx --
 
 
-def test_curl_over_one_connection(folder, netrecord, serve, timing):
+def test_curl_over_one_connection(folder, netrecord, replay, timing):
     nginx = Nginx(folder / "nginx")
     with nginx:
         for number, size in enumerate((0, 10, 1 << 20)):
@@ -90,20 +81,20 @@ def test_curl_over_one_connection(folder, netrecord, serve, timing):
         first = fetch(nr.port, mixed, folder / "a"), fetch(nr.port, plain, folder / "b")
         nr.stop()
     assert first[0][0].split() == [b"200", b"1", b"200", b"0", b"200", b"0", b"404", b"0", b"200", b"0"]
-    server = serve(*timing, port=nr.port)  # the Host header names it
+    server = replay(*timing, port=nr.port)  # the Host header names it
     assert fetch(server.port, plain, folder / "c") == first[1]
     assert fetch(server.port, mixed, folder / "d") == first[0]
     server.ends(0)
 
 
-def test_curl_with_headers_of_another_length_behind_a_mask(folder, netrecord, serve):
+def test_curl_with_headers_of_another_length_behind_a_mask(folder, netrecord, replay):
     nginx = Nginx(folder / "nginx")
     with nginx:
         (folder / "nginx/www/file").write_bytes(b"content")
         nr = netrecord(nginx.address)
         run("curl", "-sS", "-A", "one", f"http://127.0.0.1:{nr.port}/file", env=BARE)
         nr.stop()
-    server = serve("-t", "fast", "-i", "(Host|User-Agent): [^\r]*")
+    server = replay("-t", "fast", "-i", "(Host|User-Agent): [^\r]*")
     url = f"http://localhost:{server.port}/file"
     assert run("curl", "-4sS", "-A", "another one of them", url, env=BARE).stdout == b"content"
     server.ends(0)
@@ -119,14 +110,14 @@ copy (select * from t where id > 400) to stdout;
 """
 
 
-def test_psql(folder, netrecord, serve, timing):
+def test_psql(folder, netrecord, replay, timing):
     with Postgres(folder / "postgres") as postgres:
         nr = netrecord(postgres.address)
         sessions = [SQL, "select count(*) from t;", "delete from t where id > 10; select * from t;"]
         recorded = [postgres.psql(nr.port, sql) for sql in sessions]
         nr.stop()
     assert len(recorded[0]) > 20_000
-    server = serve(*timing)
+    server = replay(*timing)
     for number in (2, 0, 1):
         assert postgres.psql(server.port, sessions[number]) == recorded[number]
     server.ends(0)
@@ -135,13 +126,13 @@ def test_psql(folder, netrecord, serve, timing):
 # -- git --
 
 
-def test_git_clone(folder, netrecord, serve, timing):
+def test_git_clone(folder, netrecord, replay, timing):
     with GitDaemon(folder / "git") as daemon:
         nr = netrecord(daemon.address)
         daemon.git("clone", "-q", f"git://127.0.0.1:{nr.port}/project.git", folder / "first")
         nr.stop()
         wanted = daemon.git("rev-parse", "main", cwd=daemon.folder / "project.git").stdout
-    server = serve(*timing, "-i", "host=127.0.0.1:[0-9]+")
+    server = replay(*timing, "-i", "host=127.0.0.1:[0-9]+")
     daemon.git("clone", "-q", f"git://127.0.0.1:{server.port}/project.git", folder / "second")
     server.ends(0)
     assert daemon.git("rev-parse", "main", cwd=folder / "second").stdout == wanted
@@ -183,25 +174,25 @@ def deliver(port, sender):
         return client.noop()
 
 
-def test_smtp(netrecord, serve, logroot, timing):
+def test_smtp(netrecord, replay, logroot, timing):
     senders = ["anna", "berta", "carla"]
     with Server(smtp_server) as server:
         nr = netrecord(server.address)
         recorded = {sender: deliver(nr.port, sender) for sender in senders}
         nr.stop()
     assert logs.load(logroot, 1).shape().startswith("c con, s data, c data")
-    served = serve(*timing)
+    served = replay(*timing)
     for sender in senders[::-1]:
         assert deliver(served.port, sender) == recorded[sender]
     served.ends(0)
 
 
-def test_smtp_with_another_message(netrecord, serve):
+def test_smtp_with_another_message(netrecord, replay):
     with Server(smtp_server) as server:
         nr = netrecord(server.address)
         deliver(nr.port, "anna")
         nr.stop()
-    served = serve("-t", "fast")
+    served = replay("-t", "fast")
     deliver(served.port, "anne")
     report = served.ends(1)
     assert "byte 35" in report, report  # after "ehlo client.example\r\nmail FROM:<ann"

@@ -1,21 +1,21 @@
 """netreplay --serve, with its report collected."""
 import os
-import subprocess
+import socket
 import tempfile
 
 from .netlog import con, data, end
+from .peers import connect, recv_exactly, recv_until_end
 from .proc import BIN, Process, run
 
 NETREPLAY = BIN / "netreplay"
 
 
 class Served(Process):
-    """Logs played as the server; the report is what it writes to stdout."""
+    """Logs played as the server, given behind the options; the report is what it writes to stdout."""
 
     def __init__(self, *argv, port="0", env=None, **popen):
         self.output = tempfile.TemporaryFile()
-        words = [NETREPLAY, *argv[: argv.index("--") if "--" in argv else 0], "--serve", port]
-        words += argv[argv.index("--") + 1 :] if "--" in argv else argv
+        words = [NETREPLAY, *argv[:-1], "--serve", port, argv[-1]]
         super().__init__(words, stdout=self.output, env={**os.environ, **(env or {})}, **popen)
         try:
             (listening,) = self.wait_said(r"netreplay: listening on (\S+)")
@@ -36,10 +36,7 @@ class Served(Process):
         assert found == status, f"exit status {found}, expected {status}\n{self.report}\n{self.stderr}"
         return self.report
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def finish(self):
         self.kill()
         assert "Sanitizer" not in self.stderr and "runtime error" not in self.stderr, self.stderr
         self.output.close()
@@ -82,4 +79,14 @@ def peak(process):
     return int(process.status("VmHWM")[0]) * 1024
 
 
-__all__ = ["NETREPLAY", "Served", "con", "data", "dialog", "end", "peak", "refused", "subprocess", "write_logs"]
+
+def ask(address, *turns):
+    """Send and expect in turn, end the stream, and see the server end its own."""
+    with connect(address) as sock:
+        for side, payload in turns:
+            if side == "c":
+                sock.sendall(payload)
+            else:
+                assert recv_exactly(sock, len(payload)) == payload
+        sock.shutdown(socket.SHUT_WR)
+        assert recv_until_end(sock) == (b"", "fin")
