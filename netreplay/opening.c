@@ -66,10 +66,12 @@ pass_mask(const struct mask_set *masks, const struct opening *recorded, const st
 
 /* One of the two is used up. */
 static enum opening_fit
-end_of(const struct opening *recorded, const struct opening *live, const struct cursor *at)
+end_of(const struct opening *recorded, const struct opening *live, const struct cursor *at,
+    size_t *reached)
 {
 	bool live_over = at->live == live->size, recorded_over = at->recorded == recorded->size;
 
+	*reached = at->recorded;
 	if (!live_over)
 		return recorded->ended ? OPENING_DEPARTS : OPENING_BEYOND;
 	if (!live->ended)
@@ -93,17 +95,18 @@ opening_compare(const struct mask_set *masks, const struct opening *recorded,
 
 		at.recorded += same;
 		at.live += same;
-		if (at.recorded == recorded->size || at.live == live->size) {
-			fit = end_of(recorded, live, &at);
-			break;
-		}
+		left -= same;
+		came -= same;
+		/* One of them used up may still be the shorter match of a mask. */
+		if ((left == 0 && came == 0) || (came == 0 && !live->ended))
+			return end_of(recorded, live, &at, reached);
 		fit = pass_mask(masks, recorded, live, &at);
-		if (fit == OPENING_DEPARTS && masks != NULL && masks->count > 0 &&
-		    !recorded->ended && recorded->size - at.recorded < CUT_MATCH) {
-			fit = OPENING_BEYOND;
-			break;
-		}
+		if (fit == OPENING_DEPARTS && (left == 0 || came == 0))
+			return end_of(recorded, live, &at, reached);
 	}
+	if (fit == OPENING_DEPARTS && masks != NULL && masks->count > 0 && !recorded->ended &&
+	    recorded->size - at.recorded < CUT_MATCH)
+		fit = OPENING_BEYOND;
 	*reached = at.recorded;
 	return fit;
 }
