@@ -7,6 +7,7 @@ build=build/coverage
 flags=(VARIANT=coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage)
 find "$build" -name '*.gcda' -delete 2>/dev/null || true
 ${MAKE:-make} --no-print-directory -s -j"$(nproc)" "${flags[@]}" all unit
+chmod -R a+rwX "$build" # some tests run it as another user
 NETRECORD_BIN=$build ${PYTEST:?} || echo "coverage: some tests failed; the table shows what ran" >&2
 
 find "$build/obj/format" "$build/obj/net" "$build"/obj/net?* -name '*.gcno' 2>/dev/null | sort -u |

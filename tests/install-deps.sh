@@ -4,7 +4,8 @@ set -eu
 
 build="gcc libc6-dev make pkg-config libbsd-dev zlib1g-dev"
 check="git clang libclang-rt-14-dev clang-format clang-tidy mandoc curl wrk nginx-light redis-server
-redis-tools postgresql memcached netcat-openbsd python3-pytest python3-pytest-timeout"
+redis-tools postgresql memcached netcat-openbsd mosquitto mosquitto-clients python3-aiosmtpd socat openssl
+jq libxml2-utils perl python3-pytest python3-pytest-timeout"
 
 command -v dpkg-query >/dev/null || exit 0 # not Debian: whoever packages it knows
 

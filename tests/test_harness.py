@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import logs
-from harness.proc import run
+from harness.proc import BIN, run
 
 RECORDS = [
     b"c 0.000001 con\n",
@@ -68,5 +68,5 @@ def test_skipped_is_failed_in_ci(tmp_path, environment, status):
     (tmp_path / "test_x.py").write_text("import pytest\n\n\ndef test_x():\n    pytest.skip('no reason')\n")
     clean = {key: value for key, value in os.environ.items() if key not in ("CI", "PYTEST_CURRENT_TEST")}
     words = [sys.executable, "-m", "pytest", "-c", tmp_path / "pytest.ini", "--rootdir", tmp_path, tmp_path / "test_x.py"]
-    done = run(*words, env={**clean, **environment}, check=False, cwd=here.parent)
+    done = run(*words, env={**clean, **environment, "NETRECORD_BIN": str(BIN)}, check=False, cwd=here.parent)
     assert done.returncode == status, done.stdout

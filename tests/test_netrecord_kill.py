@@ -82,7 +82,7 @@ def test_repair_keeps_whole_records(netrecord, folder, logroot):
     with Traffic(50) as traffic:
         nr = netrecord(traffic.address)
         traffic.start(nr.address)
-        wait_until(lambda: traffic.busy() == 50, "all connections are busy")
+        wait_until(lambda: traffic.busy() == 50 and 1 in logs.parts(logroot), "all are busy, and recorded")
         nr.signal(signal.SIGKILL)
         nr.wait()
     (_, path), *_ = logs.parts(logroot)[1]

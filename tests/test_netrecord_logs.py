@@ -209,6 +209,7 @@ def test_keep_without_rotate_deletes_whole_logs(netrecord, logroot):
             assert recv_exactly(staying, 18) == b"from the beginning"
             for number in range(20):
                 assert exchange(nr.address, pattern(number, 0, 5000)) == pattern(number, 0, 5000)
+            wait_until(lambda: len(logs.closed(logroot)) == 20, "all others are closed")
             wait_until(lambda: stored(logroot) <= 50 * 1024 + 1000, "the oldest are deleted")
         server.wait_results(21)
         nr.stop()

@@ -368,6 +368,7 @@ test_refused(void)
 	expect_refused("one\r\n", "one\r\ntwo\r\n");
 	expect_refused("one\r\nthree\r\n", "one\r\nX-Cache: hit\r\nthree\r\n");
 	expect_refused("answer\r\n", "");
+	expect_refused("\r\n\r\n1 answer", "\r\n\r\n2 answer");
 	expect_refused("0123456789\1", "0123456789\1\2\3\4\5");
 }
 

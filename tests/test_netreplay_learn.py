@@ -1,0 +1,349 @@
+"""--learn: what it learns from nginx and postgresql is enough, and no more than enough.
+
+What may vary is found here by means of its own: the value of Date headers, process id and key of BackendKeyData.
+"""
+import os
+import random
+import re
+import struct
+import time
+
+import pytest
+
+from harness import logs
+from harness.peers import Server
+from harness.proc import run
+from harness.replay import at, different, duration, equal, expect, flip, shifted
+from harness.services import BARE, Nginx, Postgres
+
+MTIME = 1_700_000_000
+FLIPS = [40, pytest.param(600, marks=pytest.mark.slow)]
+
+
+class Site(Nginx):
+    """Files of the same content and time on every server."""
+
+    def prepare(self):
+        super().prepare()
+        for name, size in (("empty", 0), ("small", 300), ("page", 20_000)):
+            path = self.folder / "www" / name
+            path.write_bytes(random.Random(name).randbytes(size))
+            os.utime(path, (MTIME, MTIME))
+
+
+def fetch(port):
+    """Several requests on one connection, one of them for nothing there; and one on another."""
+    where = f"http://127.0.0.1:{port}"
+    urls = [f"{where}/{name}" for name in ("small", "missing", "page", "empty", "small")]
+    done = run("curl", "-sS", "-w", "%{num_connects}", *urls, env=BARE)
+    assert done.stdout.endswith(b"0") and len(done.stdout) > 20_000
+    run("curl", "-sS", "-I", f"{where}/page", env=BARE)
+
+
+def nginx_volatile(stream):
+    """Offsets of what may vary in a recorded answer."""
+    spans = [match.span(1) for match in re.finditer(rb"\r\nDate: ([^\r\n]*)\r\n", stream)]
+    assert spans and all(end - begin == 29 for begin, end in spans)
+    return {offset for span in spans for offset in range(*span)}
+
+
+SQL = """
+create table t (id int primary key, body text);
+insert into t select i, repeat(chr(65 + i % 26), i) from generate_series(1, 60) i;
+select id, length(body), md5(body) from t order by id;
+select * from missing;
+copy (select * from t where id > 50) to stdout;
+drop table t;
+"""
+
+
+def messages(stream):
+    """The messages of a postgresql server: type, where its content begins, its content."""
+    offset = 0
+    while offset < len(stream):
+        kind, (size,) = stream[offset : offset + 1], struct.unpack_from(">I", stream, offset + 1)
+        yield kind, offset + 5, stream[offset + 5 : offset + 1 + size]
+        offset += 1 + size
+    assert offset == len(stream)
+
+
+def postgres_volatile(stream):
+    found = [(begin, content) for kind, begin, content in messages(stream) if kind == b"K"]
+    assert [len(content) for _, content in found] == [8]
+    return set(range(found[0][0], found[0][0] + 8))
+
+
+class Subject:
+    """A kind of server, with a recording of it and what was learned from another one."""
+
+    def __init__(self, folder, logroot, kind, volatile):
+        self.folder, self.logroot, self.kind, self.volatile = folder, logroot, kind, volatile
+        self.learned = folder / "learned"
+        self.servers = 0
+
+    def fresh(self):
+        self.servers += 1
+        return self.kind(self.folder / f"server{self.servers}")
+
+    def learn(self):
+        with self.fresh() as server:
+            done = expect(0, "--learn", self.learned, at(server), self.logroot)
+        assert "ignore" in self.learned.read_text() or self.learned.stat().st_size > 0, done
+        return done
+
+
+@pytest.fixture
+def nginx(folder, netrecord, logroot):
+    subject = Subject(folder, logroot, Site, nginx_volatile)
+    with subject.fresh() as server:
+        nr = netrecord(server.address)
+        fetch(nr.port)
+        nr.stop()
+    time.sleep(1.1)  # the recording's second is over
+    return subject
+
+
+@pytest.fixture
+def postgres(folder, netrecord, logroot):
+    subject = Subject(folder, logroot, Postgres, postgres_volatile)
+    with subject.fresh() as server:
+        nr = netrecord(server.address)
+        server.psql(nr.port, SQL, "-v", "ON_ERROR_STOP=0")
+        nr.stop()
+    return subject
+
+
+@pytest.fixture(params=["nginx", "postgres"])
+def subject(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_differs_without_and_is_equal_after_learning(subject):
+    with subject.fresh() as server:
+        found = different("-o", "json", at(server), subject.logroot).differences
+        assert found
+        for each in found:
+            stream = logs.bytes_of(subject.logroot.with_name(each.log), "s")
+            assert set(range(each.offset, each.offset + each.size)) <= subject.volatile(stream), each
+    subject.learn()
+    with subject.fresh() as server:
+        done = equal("-I", subject.learned, "-o", "json", at(server), subject.logroot)
+        expected = sum(len(log.bytes("s")) for log in logs.load_all(subject.logroot).values())
+        assert done.json["summary"]["compared"] == expected
+        time.sleep(1.1)
+        equal("-I", subject.learned, at(server), subject.logroot)
+
+
+def patterns(path):
+    return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_learned_file_is_for_people(subject):
+    subject.learn()
+    text = subject.learned.read_text()
+    assert text.isprintable() or set(text) - {c for c in text if c.isprintable()} <= {"\n"}, text
+    lines = text.splitlines()
+    assert 1 <= len(patterns(subject.learned)) <= 2, text
+    for number, line in enumerate(lines):
+        if line and not line.startswith("#"):
+            assert lines[number - 1].startswith("#"), "a pattern without a comment that says where it was seen"
+
+
+def test_learning_again_with_what_was_learned_finds_nothing_new(subject):
+    subject.learn()
+    again = subject.folder / "again"
+    with subject.fresh() as server:
+        expect(0, "--learn", again, "-I", subject.learned, "-n", "2", at(server), subject.logroot)
+    assert not again.exists() or patterns(again) == []
+
+
+def flipped(subject, count, seed):
+    """A recording of `count` connections, one after the other, in each of them one byte changed: {log: offset}."""
+    originals = list(logs.load_all(subject.logroot).values())
+    chance = random.Random(seed)
+    root = subject.folder / f"flipped{seed}"
+    wanted, begin = {}, 0.0
+    for number in range(1, count + 1):
+        log = chance.choice(originals)
+        stream = log.bytes("s")
+        offset = chance.choice(sorted(set(range(len(stream))) - subject.volatile(stream)))
+        changed = logs.parse(flip(log, offset, chance.randrange(1, 256)))
+        root.with_name(f"{root.name}_{number}").write_bytes(b"".join(shifted(changed, begin)))
+        wanted[f"{root.name}_{number}"] = offset
+        begin += duration(log) + 0.002
+    return root, wanted
+
+
+@pytest.mark.parametrize("count", FLIPS)
+def test_every_flipped_byte_is_found_at_its_offset(subject, count):
+    subject.learn()
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    root, wanted = flipped(subject, count, seed)
+    with subject.fresh() as server:
+        done = different("-I", subject.learned, "-t", "fast", "-o", "json", at(server), root, patience=600)
+    first = {}
+    for each in done.differences:
+        first.setdefault(each.log, each)
+    assert {name: first[name].offset for name in first} == wanted, f"seed {seed}"
+    assert set(done.results.values()) == {"different"}
+    # where the changed byte is not next to what varies it is the only one
+    alone = [connection for connection in done.connections.values() if len(connection["differences"]) == 1]
+    assert len(alone) > count / 2
+
+
+@pytest.mark.parametrize("length", [1, 2, 7])
+def test_inserted_bytes_beside_what_varies_are_found(nginx, length):
+    """Not swallowed by a mask that reaches too far: before, within and behind a date."""
+    nginx.learn()
+    with nginx.fresh() as server:
+        log = logs.load(nginx.logroot, 1)
+        for place in (b"Date: ", b" GMT\r\n", b"GMT\r\nContent-Type"):
+            changed = nginx.folder / "changed"
+            where = {b"Date: ": 0, b" GMT\r\n": 4, b"GMT\r\nContent-Type": 3}[place]
+
+            def insert(side, data):
+                at = data.find(place) + where
+                return data if side == "c" or place not in data else data[:at] + b"x" * length + data[at:]
+
+            changed.write_bytes(b"".join(shifted(log, 0.0, insert)))
+            assert changed.read_bytes() != log
+            different("-I", nginx.learned, at(server), changed)
+
+
+KEYS = [b"\n" * 8, b"\0" * 8, b"\xff" * 8, b"ZI\0\0\0\x05\n\n", b"K\0\0\0\x0c\n.\r", bytes(range(8)), b"\n\r\n\r\\x0a"]
+
+
+def test_any_key_is_covered_by_what_was_learned(postgres):
+    """A server that hands out the keys that a pattern is most likely to miss."""
+    postgres.learn()
+    log = logs.load(postgres.logroot, 1)
+    where = min(postgres_volatile(log.bytes("s")))
+
+    def server(key):
+        answers, taken = [], 0
+        for record in log.records:
+            if record.kind == "data" and record.side == "s":
+                piece = bytearray(record.data)
+                if taken <= where < taken + len(piece):
+                    piece[where - taken : where - taken + 8] = key
+                taken += len(record.data)
+                answers.append(bytes(piece))
+            elif record.kind == "data":
+                answers.append(len(record.data))
+        return answers
+
+    def serve(sock, number):
+        for step in server(KEYS[(number - 1) % len(KEYS)]):
+            if isinstance(step, bytes):
+                sock.sendall(step)
+            else:
+                got = 0
+                while got < step:
+                    piece = sock.recv(step - got)
+                    if not piece:
+                        return
+                    got += len(piece)
+
+    with Server(serve) as playing:
+        equal("-I", postgres.learned, "-t", "fast", "-n", len(KEYS), at(playing), postgres.logroot)
+        for key in KEYS:
+            # and as the recorded one
+            changed = postgres.folder / "changed"
+            offset, content = 0, []
+            for record in log.records:
+                piece = record.data
+                if record.kind == "data" and record.side == "s":
+                    if offset <= where < offset + len(piece):
+                        piece = piece[: where - offset] + key + piece[where - offset + 8 :]
+                    offset += len(record.data)
+                content.append((record, piece))
+            pieces = iter([piece for record, piece in content if record.kind == "data"])
+            changed.write_bytes(b"".join(shifted(log, 0.0, lambda side, data: next(pieces))))
+            equal("-I", postgres.learned, "-t", "fast", at(playing), changed)
+
+
+# -- what --learn does at all --
+
+
+def counter(sock, number):
+    """An answer with a number of its own, and a digit that never changes."""
+    while request := sock.recv(1000):
+        assert request == b"ask\n"
+        sock.sendall(b"order 7 of client %d: id=%08x;\n" % (number, number * 2654435761 % (1 << 32)))
+
+
+@pytest.fixture
+def asked(folder, netrecord, logroot):
+    """The recording of a session with counter()."""
+    from harness.peers import connect
+
+    with Server(counter) as server:
+        nr = netrecord(server.address)
+        with connect(nr.address) as sock:
+            for _ in range(3):
+                sock.sendall(b"ask\n")
+                assert sock.recv(1000).endswith(b";\n")
+        nr.stop()
+    return logroot
+
+
+def test_ids_and_counters(folder, asked):
+    learned = folder / "learned"
+    with Server(counter) as server:
+        server.accepted = 4  # one digit, then two of them
+        expect(0, "--learn", learned, "-n", "8", at(server), asked)
+        assert server.accepted >= 12
+        equal("-I", learned, at(server), asked)
+        # the constant digit was not learned
+        log = logs.load(asked, 1)
+        changed = folder / "changed"
+        changed.write_bytes(flip(log, log.bytes("s").index(b"7"), 1))
+        (found,) = different("-I", learned, "-o", "json", at(server), changed).differences
+        assert (found.offset, found.size) == (6, 1)
+
+
+def test_runs_are_spread_over_more_than_a_second(folder, asked):
+    times = []
+
+    def note(sock, number):
+        times.append(time.monotonic())
+        return counter(sock, number)
+
+    with Server(note) as server:
+        expect(0, "--learn", folder / "learned", at(server), asked)
+    assert len(times) == 3
+    assert times[-1] - times[0] > 1
+
+
+def test_nothing_to_learn(folder, netrecord, logroot):
+    """From a server that always answers the same: a file without a pattern, or none; and exit 0."""
+    from harness.peers import connect, echo
+
+    with Server(echo) as server:
+        nr = netrecord(server.address)
+        with connect(nr.address) as sock:
+            sock.sendall(b"ask\n")
+            assert sock.recv(10) == b"ask\n"
+        nr.stop()
+        expect(0, "--learn", folder / "learned", "-n", "2", at(server), logroot)
+        assert not (folder / "learned").exists() or patterns(folder / "learned") == []
+
+
+def test_answers_that_are_random_cannot_be_learned(folder, asked):
+    """Nothing narrow covers them, and that is said; it is not success."""
+
+    def rubbish(sock, _number):
+        while sock.recv(1000):
+            sock.sendall(os.urandom(random.randrange(20, 60)))
+
+    with Server(rubbish) as server:
+        done = expect(1, "--learn", folder / "learned", "-n", "3", at(server), asked)
+    assert "log_1" in done.err + done.out, done
+
+
+def test_server_that_is_not_there_teaches_nothing(folder, asked):
+    from harness.services import free_port
+
+    expect(2, "--learn", folder / "learned", f"127.0.0.1:{free_port()}", asked)
+    assert not (folder / "learned").exists()

@@ -1,0 +1,263 @@
+"""--against, --update, --record, --server, --fresh, --compare, --recording: each of them alone."""
+import os
+import shlex
+import signal
+
+import pytest
+
+from harness import logs
+from harness.netlog import run as netlog
+from harness.peers import Server, connect, echo, recv_exactly
+from harness.replay import at, different, equal, expect, refused, replay
+from harness.scripted import Scripted, changed, recording
+from harness.serve import dialog, write_logs
+from harness.services import Redis, accepts, free_port
+from harness.tokens import CARRY, Tokens, Visitor
+
+DIALOG = [(b"ONE\n", b"this is the first answer\n"), (b"TWO\n", b"that was the second answer\n")]
+
+
+@pytest.fixture
+def log(logroot):
+    return write_logs(logroot, recording(DIALOG))
+
+
+def louder(sock, _nth, answer):
+    sock.sendall(answer.upper())
+
+
+# -- --compare --
+
+
+@pytest.mark.parametrize("compare, status", [("bytes", 1), ("size", 0), ("none", 0)])
+def test_compare_other_bytes_of_the_same_size(log, compare, status):
+    with Scripted(DIALOG, louder) as server:
+        expect(status, "-C", compare, at(server), log)
+        assert server.wait_results(1) == ["done"]
+
+
+@pytest.mark.parametrize("compare, status", [("bytes", 1), ("size", 1), ("none", 0)])
+@pytest.mark.parametrize("change", [lambda answer: answer + b"!", lambda answer: answer[:-1]])
+def test_compare_another_size(log, compare, status, change):
+    with Scripted(DIALOG, changed(change)) as server:
+        expect(status, "-C", compare, at(server), log)
+        assert server.wait_results(1) == ["done"]
+
+
+def test_compare_none_is_no_success_without_an_answer(log):
+    with Server(lambda sock, _: None) as server:
+        assert replay("-C", "none", at(server), log).status in (1, 2)
+
+
+# -- --against --
+
+
+def test_against_compares_the_two_servers_not_the_recording(log):
+    with Scripted(DIALOG, louder) as one, Scripted(DIALOG, louder) as other, Scripted(DIALOG) as third:
+        equal("--against", at(other), at(one), log)
+        assert one.wait_results(1) == other.wait_results(1) == ["done"]
+        done = different("-o", "json", "--against", at(third), at(one), log)
+        assert len(third.wait_results(1)) == 1
+        assert done.differences[0].offset == 0
+        equal("--against", at(third), "-i", "[a-zA-Z ]+", at(one), log)
+
+
+def test_against_finds_the_one_byte(log):
+    with Scripted(DIALOG) as one, Scripted(DIALOG, changed(lambda answer: answer.replace(b"second", b"se-ond"))) as other:
+        (found,) = different("-o", "json", "--against", at(other), at(one), log).differences
+        assert (found.offset, found.size, found.live_size) == (len(DIALOG[0][1]) + 11, 1, 1)
+
+
+def test_against_one_that_is_not_there(log):
+    with Scripted(DIALOG) as server:
+        assert expect(2, "--against", f"127.0.0.1:{free_port()}", at(server), log)
+
+
+# -- --record and --update --
+
+
+def test_record_is_a_recording_of_the_replay(folder, log):
+    again = folder / "again"
+    with Scripted(DIALOG, louder) as server:
+        different("-n", "2", "-r", again, at(server), log)
+    assert netlog("check", again).returncode == 0
+    for n in (1, 2):
+        made, was = logs.load(again, n), logs.load(log, 1)
+        assert made.shape() == was.shape()
+        assert made.bytes("c") == was.bytes("c")
+        assert made.bytes("s") == was.bytes("s").upper()
+    assert {event["server"] for event in logs.closed(again).values()} == {at(server)}
+    assert again.with_name("again_1").stat().st_mode & 0o777 == 0o600
+    with Scripted(DIALOG, louder) as server:
+        equal(at(server), again)
+
+
+def test_record_does_not_overwrite(folder, log):
+    with Scripted(DIALOG) as server:
+        for count in (1, 2, 3):
+            equal("-r", folder / "again", at(server), log)
+            assert sorted(logs.parts(folder / "again")) == list(range(1, count + 1))
+
+
+def test_record_where_it_cannot_be_written(folder, log):
+    with Scripted(DIALOG) as server:
+        assert str(folder / "none") in refused("-r", folder / "none/again", at(server), log)
+
+
+def test_update_makes_the_live_answers_the_baseline(folder, log):
+    new = folder / "new"
+    with Scripted(DIALOG, louder) as server:
+        different(at(server), log)
+        equal("--update", new, at(server), log)
+        equal(at(server), new)
+    with Scripted(DIALOG) as server:
+        different(at(server), new)
+        equal(at(server), log)
+    made, was = logs.load(new, 1), logs.load(log, 1)
+    assert (made.bytes("c"), made.bytes("s")) == (was.bytes("c"), was.bytes("s").upper())
+    assert made.shape() == was.shape()
+    assert netlog("check", new).returncode == 0
+
+
+def test_update_of_a_recording_of_several_connections(folder, logroot):
+    """Names and order are kept, so that the new one can take the old one's place."""
+    turns = [[("c", b"connection %d\n" % n), ("s", b"x\n")] for n in range(12)]
+    root = write_logs(logroot, *(dialog(*turn, start=0.05 * (n // 3)) for n, turn in enumerate(turns)))
+    with Server(echo) as server:
+        equal("--update", folder / "new", at(server), root)
+        equal(at(server), folder / "new")
+    made, was = logs.load_all(folder / "new"), logs.load_all(root)
+    assert sorted(made) == sorted(was)
+    assert all(made[n].bytes("c") == was[n].bytes("c") for n in was)
+
+
+def test_update_when_the_server_fails_is_no_success(folder, log):
+    with Scripted(DIALOG, lambda *_: "close") as server:
+        assert replay("--update", folder / "new", at(server), log).status in (1, 2)
+    expect(2, "--update", folder / "newer", f"127.0.0.1:{free_port()}", log)
+
+
+# -- --server and --fresh --
+
+
+def redis_command(folder, port):
+    folder.mkdir(exist_ok=True)
+    return f"redis-server --port {port} --bind 127.0.0.1 --dir {shlex.quote(str(folder))} --save '' --appendonly no"
+
+
+@pytest.fixture
+def counted(folder, netrecord, logroot):
+    """Three connections, each of which a fresh redis answers with 1."""
+    with Redis(folder / "redis") as redis:
+        nr = netrecord(redis.address)
+        for _ in range(3):
+            redis.cli(nr.port, "incr", "n")
+            redis.cli(redis.port, "del", "n")
+        nr.stop()
+    return logroot
+
+
+def test_server_is_started_and_ended(folder, counted):
+    port = free_port()
+    done = different("-o", "json", "--server", redis_command(folder / "one", port), "127.0.0.1", port, counted)
+    assert list(done.results.values()) == ["equal", "different", "different"]
+    assert not accepts(port)
+
+
+def test_fresh_server_for_each_log(folder, counted):
+    port = free_port()
+    done = equal("-o", "json", "--fresh", "--server", redis_command(folder / "one", port), "127.0.0.1", port, counted)
+    assert list(done.results.values()) == ["equal"] * 3
+    assert not accepts(port)
+
+
+@pytest.mark.parametrize("command", ["/no/such/program", "true", "sh -c 'exit 3'", "sleep 1000"])
+def test_server_that_does_not_come_up(log, command):
+    done = expect(2, "--timeout", "1s", "--server", command, "127.0.0.1", free_port(), log)
+    assert done.err or done.out
+
+
+def test_server_command_is_not_a_shell(folder, log):
+    expect(2, "--server", f"touch {folder}/a; touch {folder}/b", "127.0.0.1", free_port(), log)
+    assert not (folder / "b").exists()
+
+
+def test_server_when_one_listens_there_already(folder, log):
+    with Scripted(DIALOG) as server:
+        port = server.address[1]
+        done = expect(2, "--server", redis_command(folder / "one", port), "127.0.0.1", port, log)
+        assert str(port) in done.err
+        assert server.requests == []
+
+
+def test_server_that_dies_while_it_is_needed(folder, logroot):
+    """It is told that it ended by itself, and the connections that could not be played are."""
+    program = folder / "dies.py"
+    program.write_text(
+        "import socket, sys\n"
+        "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+        "while True:\n"
+        "    sock = listener.accept()[0]\n"
+        "    if sock.recv(100):\n"
+        "        sys.exit(3)\n"
+    )
+    port = free_port()
+    root = write_logs(logroot, recording(DIALOG), recording(DIALOG, start=0.5))
+    done = replay("--server", f"/usr/bin/python3 {program} {port}", "127.0.0.1", port, root)
+    assert done.status in (1, 2) and "3" in done.err, done
+
+
+def test_server_is_ended_when_the_replay_is_interrupted(folder, logroot):
+    from harness.proc import Process, wait_until
+    from harness.replay import NETREPLAY
+
+    port = free_port()
+    root = write_logs(logroot, recording(DIALOG, start=0.0), recording(DIALOG, start=1000.0))
+    process = Process([NETREPLAY, "--server", redis_command(folder / "one", port), "127.0.0.1", str(port), root])
+    try:
+        wait_until(lambda: accepts(port), "the server listens")
+        process.signal(signal.SIGINT)
+        assert process.wait() != 0
+        wait_until(lambda: not accepts(port), "the server is gone")
+    finally:
+        process.kill()
+
+
+# -- recordings of several runs --
+
+
+def test_runs_are_told_apart(folder, netrecord, logroot):
+    for word in (b"first\n", b"other\n"):
+        with Server(echo) as server:
+            nr = netrecord(server.address)
+            for _ in range(2):
+                with connect(nr.address) as sock:
+                    sock.sendall(word)
+                    assert recv_exactly(sock, len(word)) == word
+            nr.stop()
+    runs = list(dict.fromkeys(event["run"] for event in logs.index(logroot)))
+    assert len(runs) == 2
+    with Server(echo) as server:
+        assert len(equal("-o", "json", "--max-gap", "1s", at(server), logroot).results) == 4
+        assert list(equal("-o", "json", "--recording", runs[0], at(server), logroot).results) == ["log_1", "log_2"]
+        assert list(equal("-o", "json", "--recording", runs[1], at(server), logroot).results) == ["log_3", "log_4"]
+        done = expect(2, "--recording", "nonsense", at(server), logroot)
+        assert "nonsense" in done.err + done.out
+
+
+# -- together --
+
+
+def test_all_of_it_together(folder, netrecord, logroot):
+    with Tokens() as server:
+        nr = netrecord(server.address, "-z")
+        with Visitor(nr.address) as visitor:
+            visitor.page(visitor.login(b"anna"))
+        nr.stop()
+    assert os.listdir(folder) and logs.parts(logroot)[1][0][1].suffix == ".gz"
+    with Tokens() as one, Tokens() as other:
+        words = [*CARRY, "-n", "2", "-c", "3", "-t", "fast", "--fail-if", "p99>1m", "-r", folder / "again"]
+        done = equal("-o", "json", *words, at(one), logroot)
+        assert done.json["summary"]["connections"]["equal"] == 6
+        assert len(logs.parts(folder / "again")) == 6
+        assert len(one.tokens) == 6 and other.tokens == {}
