@@ -1,13 +1,14 @@
 /*
  * Two streams of bytes compared as they come: what was recorded, and what a live peer sends. Knows
  * masks; after a difference it finds where both go on alike, so that one inserted field is one
- * difference. Memory is bound by a window, not by the streams.
+ * difference. Memory is bound by a window, not by the streams, and given back when both are equal.
  *
- * How: from the last point that is settled in both, the common prefix is passed over. At the first
- * bytes that differ, a mask match that covers them in the recorded stream must be met by a match of
- * the same mask that begins at the same place in the live one. Else it is a difference: the nearest
- * place behind it where both streams go on alike (for 16 bytes, or to their common end) ends it.
- * This is decided as soon as there is enough to look ahead in both streams, or both have ended.
+ * How: what both have in common is passed over. At the first bytes that differ both are read as
+ * mask matches (leftmost, longest, not overlapping) and the bytes between them: a match in the
+ * recorded stream must be met by a match of the same mask at the same place in the live one. Else
+ * it is a difference: the nearest place behind it where both streams go on alike (for 16 bytes, or
+ * to their common end) ends it. Each is decided as soon as no further byte could change it, so
+ * that what is told does not depend on the pieces in which the streams came.
  */
 #ifndef FORMAT_ALIGN_H
 #define FORMAT_ALIGN_H
@@ -36,8 +37,11 @@ struct align_difference {
 	size_t after_size[2];
 };
 
-/* A mask met in both streams (told only where it was needed to make them equal, or `always` was
- * asked for). */
+/*
+ * A mask met in both streams, told only where it was needed to make them equal. A match at the end
+ * of the live bytes so far, which may yet become longer, is told when align_reached() counts it or
+ * align_settle() is called, and once more if it has become longer.
+ */
 struct align_masked {
 	size_t mask;
 	uint64_t offset[2];
@@ -60,23 +64,32 @@ struct align;
 struct align *align_new(const struct align_config *config);
 void align_free(struct align *align);
 
-/* More bytes of one stream. Returns 0, or -1 with errno ENOMEM. Feed the recorded stream ahead of
- * the live one, not all at once: align_wanted(). */
+/* More bytes of one stream. Returns 0, or -1 with errno ENOMEM. Recorded bytes that align_wanted()
+ * does not ask for are kept, and cost memory. */
 int align_feed(struct align *align, enum align_stream stream, const void *data, size_t size);
 
 /* That stream has ended. When both have, everything is decided and told. */
 int align_end(struct align *align, enum align_stream stream);
 
 /*
+ * How many more recorded bytes it is worth feeding now (0: enough are held). To be asked after
+ * live bytes were fed or have ended, and until it is 0: without these bytes align_reached() falls
+ * behind.
+ */
+size_t align_wanted(const struct align *align);
+
+/*
  * How far the live stream has come: the recorded offset before which all is matched, masked, or
- * told as different, judged by what has arrived so far. With `target` (a recorded offset, such as
- * the end of an answer) also true of the target if the live bytes end as the recorded ones do there
- * although they differ before. Cheap when nothing has arrived since the last call.
+ * told as different. Also `target` (a recorded offset, such as the end of an answer), although less
+ * is certain, if the live bytes since the last target end as the recorded ones do there, or a match
+ * of a mask at their end stands where such a match ends the answer and is no shorter. Takes
+ * constant time.
  */
 uint64_t align_reached(struct align *align, uint64_t target);
 
-/* How many more recorded bytes it is worth feeding now (0: enough are held). */
-size_t align_wanted(const struct align *align);
+/* The live stream has been silent for so long that nothing more may come for now: tell a mask's
+ * match at its end. */
+void align_settle(struct align *align);
 
 /* Differences told so far; bytes of each stream that were compared. */
 uint64_t align_differences(const struct align *align);
