@@ -20,9 +20,10 @@ struct report_config {
 	enum report_format format;
 	FILE *stream;
 	bool colour;
-	unsigned show; /* differences shown in full per connection; the rest is counted. 0: 10 */
-	const char *title;    /* "netreplay", "netlog diff": what the report calls the suite */
-	const char *names[2]; /* "recorded", "live": what it calls the streams */
+	unsigned
+	    show; /* differences shown per connection; the rest is counted. 0: 10, in JSON 100 */
+	const char *title; /* "netreplay", "netlog diff": what the report calls the suite; lent */
+	const char *names[2]; /* "recorded", "live": what it calls the streams; lent */
 };
 
 enum report_result {
@@ -35,8 +36,10 @@ enum report_result {
 /* One connection, when it is done. */
 struct report_connection {
 	const char *name; /* of its log */
+	const void *key;  /* as told to report_difference() */
 	enum report_result result;
-	const char *reason; /* one line, for REPORT_FAILED and REPORT_SKIPPED; else NULL */
+	const char *reason; /* one line, why it failed, was skipped, or differs without a difference
+			       of bytes; or NULL */
 	uint64_t differences;
 	uint64_t compared; /* recorded bytes */
 	int64_t duration;  /* nanoseconds */
@@ -50,7 +53,7 @@ struct report_summary {
 	const struct histogram
 	    *lag; /* how late the replayer itself was; NULL where there is no schedule */
 	const struct mask_set *masks;
-	const char *fail_if; /* the condition that did not hold, or NULL */
+	const char *fail_if; /* the condition by which the replay failed, or NULL */
 	int64_t duration;
 };
 
@@ -59,15 +62,17 @@ struct report;
 /* Returns NULL with errno. */
 struct report *report_new(const struct report_config *config);
 
-/* A difference of the connection `name`, as soon as it is found; several connections may be under
- * way. `side` is whose bytes they are. */
-void report_difference(struct report *report, const char *name, enum side side,
+/* A difference of the connection `name`, as soon as it is found; several connections, also of one
+ * name, may be under way: `key` is another one for each. `side` is whose bytes they are. If memory
+ * is short, report_end() says so. */
+void report_difference(struct report *report, const void *key, const char *name, enum side side,
     const struct align_difference *difference);
 
-/* Returns -1 with errno if memory is short. */
+/* Returns -1 with errno if memory is short or the stream could not be written. */
 int report_connection(struct report *report, const struct report_connection *connection);
 
-/* Complete the report. Returns -1 with errno if the stream could not be written. */
+/* Complete the report and flush the stream. Returns -1 with errno if not all of it could be
+ * written. */
 int report_end(struct report *report, const struct report_summary *summary);
 void report_free(struct report *report);
 

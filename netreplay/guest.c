@@ -74,6 +74,7 @@ guest_report(struct guest *guest, enum report_result result, const char *reason)
 	char name[ADDRESS_TEXT_MAX];
 	struct report_connection connection = {
 	    .name = address_format(&guest->tap.info.client, name),
+	    .key = guest,
 	    .result = result,
 	    .reason = reason,
 	    .duration = guest_now(guest) - guest->tap.info.opened};

@@ -11,7 +11,7 @@ guest_differ(void *context, const struct align_difference *difference)
 
 	if (guest->host->settings->compare != COMPARE_NONE)
 		report_difference(
-		    guest->host->report, guest->log->item->name, SIDE_CLIENT, difference);
+		    guest->host->report, guest, guest->log->item->name, SIDE_CLIENT, difference);
 }
 
 bool

@@ -26,7 +26,8 @@ session_differ(void *context, const struct align_difference *difference)
 	    learn_difference(play->learn, session->item->name, difference) == -1)
 		session_out_of_memory(session);
 	if (play->report != NULL)
-		report_difference(play->report, session->item->name, SIDE_SERVER, difference);
+		report_difference(
+		    play->report, session, session->item->name, SIDE_SERVER, difference);
 }
 
 /* A mask was needed: if --carry made it, the live text is what is sent from now on. */

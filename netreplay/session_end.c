@@ -28,6 +28,7 @@ session_report(struct session *session)
 {
 	struct play *play = session->play;
 	struct report_connection connection = {.name = session->item->name,
+	    .key = session,
 	    .result = session->result,
 	    .reason = session->reason[0] != '\0' ? session->reason : NULL,
 	    .differences = session->differences,

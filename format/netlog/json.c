@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/base64.h"
 #include "format/json.h"
-#include "format/netlog/base64.h"
 #include "format/netlog/text.h"
 
 /* The code point at `*text`, which is UTF-8 as json_string_encode() writes it; `*text` is moved

@@ -1,6 +1,6 @@
 /* Base64 (RFC 4648) of a stream, piece by piece. */
-#ifndef FORMAT_NETLOG_BASE64_H
-#define FORMAT_NETLOG_BASE64_H
+#ifndef FORMAT_BASE64_H
+#define FORMAT_BASE64_H
 
 #include <stddef.h>
 #include <stdio.h>

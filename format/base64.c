@@ -1,4 +1,4 @@
-#include "format/netlog/base64.h"
+#include "format/base64.h"
 
 #include <string.h>
 
