@@ -134,12 +134,14 @@ def test_what_came_before_a_reset_is_delivered_to_a_slow_client(netrecord, logro
     sent = 2 * MIB
 
     def serve(sock, _number):
+        recv_exactly(sock, 2)  # so that netrecord surely knows of the connection
         sock.sendall(pattern(4, 0, sent))
         reset(sock)
 
     with Server(serve) as server:
         nr = netrecord(server.address)
         with connect(nr.address, rcvbuf=32 * 1024) as sock:
+            sock.sendall(b"go")
             wait_until(lambda: logs.so_far(logroot, 1, "s"), "the first bytes are logged")
             data, end = recv_until_end(sock)
         log, _ = only_log(nr, logroot)

@@ -170,6 +170,9 @@ class Netrecord(Process):
         self.signal(number)
         status = self.wait()
         assert status == expect, f"exit status {status}, expected {expect}\n{self.stderr}"
+        index = Path(f"{self.logroot}_index.jsonl")
+        if index.exists():
+            assert index.read_bytes()[-1:] in (b"", b"\n"), "the index ends within a line"
         return self.stderr
 
 
