@@ -49,14 +49,19 @@ static int
 scan_client_data(struct scan *scan, const struct record *record)
 {
 	const unsigned char *piece;
+	bool first = true;
 	ssize_t size;
 
 	if (scan->client == 0)
 		scan->log->patience = record->time - scan->began;
 	scan->client += record->size;
-	while (scan->log->size < scan->limit && (size = reader_data(scan->reader, &piece)) > 0)
+	while (scan->log->size < scan->limit && (size = reader_data(scan->reader, &piece)) > 0) {
+		/* At the beginning, or after a STARTTLS. */
+		scan->log->tls |= first && steps_is_tls(piece, (size_t)size);
+		first = false;
 		if (scan_keep(scan, piece, (size_t)size) == -1)
 			return -1;
+	}
 	return 0;
 }
 
@@ -132,7 +137,6 @@ log_read(struct deck_log *log, size_t limit)
 	}
 	log->whole = status != READER_RECORD && log->size < limit;
 	log->silent = log->whole && log->size == 0;
-	log->tls = steps_is_tls(log->bytes, log->size);
 	reader_free(scan.reader);
 	return reason[0] != '\0' ? reason : NULL;
 }

@@ -229,19 +229,24 @@ guest_expire_playing(struct guest *guest)
 {
 	char reason[160], time[UNITS_TEXT_MAX];
 	unsigned long long received = guest->received, cause = guest->cue.cause;
+	bool all_sent = align_reached(guest->align, cause) >= cause;
 
 	units_format_time(guest_deadline(guest) - guest->progress, time);
+	guest_compare_rest(guest);
 	if (guest->sending)
 		snprintf(reason, sizeof(reason), "the client has read nothing for %s", time);
-	else if (guest->cue.type == CUE_DONE && !guest->cue.client_ended)
-		reason[0] = '\0'; /* how it ended was not recorded */
-	else if (align_reached(guest->align, cause) >= cause)
-		snprintf(
-		    reason, sizeof(reason), "the client has not ended its stream for %s", time);
-	else
+	else if (!all_sent)
 		snprintf(reason, sizeof(reason),
 		    "the client sent %llu bytes (recorded: %llu) and then nothing for %s", received,
 		    cause, time);
+	else if (guest->cue.type == CUE_DONE && !guest->cue.client_ended)
+		reason[0] = '\0'; /* how it ended was not recorded */
+	else if (align_differences(guest->align) > 0)
+		snprintf(reason, sizeof(reason),
+		    "the client waits for more than was recorded, %s long", time);
+	else
+		snprintf(
+		    reason, sizeof(reason), "the client has not ended its stream for %s", time);
 	guest_finish(guest, reason[0] != '\0' ? reason : NULL, false);
 }
 

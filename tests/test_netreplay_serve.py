@@ -234,50 +234,61 @@ def test_large_bodies_both_ways(serve, logroot):
 # -- departures --
 
 
+JSON = ("-t", "fast", "-o", "json", "--timeout", "0.5")
+
+
 def test_departure_in_the_first_request(serve, logroot):
-    server = serve("-t", "fast", "--timeout", "0.5", write_logs(logroot, get(b"apple", b"1")))
-    with connect(server.address) as sock:
-        sock.sendall(b"GET apfel\r\n")
-        sock.shutdown(socket.SHUT_WR)
-        recv_until_end(sock)
-    report = server.ends(1)
-    assert "log_1" in report and "byte 6" in report, report
+    server = serve(*JSON, write_logs(logroot, get(b"apple", b"1")))
+    exchange(server.address, b"GET apfel\r\n")
+    assert server.departures() == [("log_1", 6, 3, 6, 3)]
 
 
 def test_departure_is_still_answered(serve, logroot):
     turns = [("c", b"AUTH alpha secret\r\n"), ("s", b"+OK\r\n"), ("c", b"GET some-long-key-name\r\n"), ("s", b"value\r\n")]
-    server = serve("-t", "fast", write_logs(logroot, dialog(*turns)))
-    ask(server.address, ("c", b"AUTH omega secret\r\n"), *turns[1:])
-    report = server.ends(1)
-    assert "byte 5" in report, report
+    server = serve(*JSON, write_logs(logroot, dialog(*turns)))
+    ask(server.address, ("c", b"AUTH other secret\r\n"), *turns[1:])
+    assert server.departures() == [("log_1", 5, 5, 5, 5)]
+
+
+def test_longer_request_is_still_answered(serve, logroot):
+    turns = [("c", b"AUTH alpha secret\r\n"), ("s", b"+OK\r\n"), ("c", b"GET some-long-key-name\r\n"), ("s", b"value\r\n")]
+    server = serve(*JSON, write_logs(logroot, dialog(*turns)))
+    ask(server.address, ("c", b"AUTH the-alpha secret\r\n"), *turns[1:])
+    assert server.departures() == [("log_1", 5, 0, 5, 4)]
 
 
 def test_departure_in_a_later_request(serve, logroot):
     turns = [("c", b"ONE one one one one\r\n"), ("s", b"1\r\n"), ("c", b"TWO two two two two\r\n"), ("s", b"2\r\n")]
-    server = serve("-t", "fast", write_logs(logroot, dialog(*turns)))
+    server = serve(*JSON, write_logs(logroot, dialog(*turns)))
     ask(server.address, *turns[:2], ("c", b"TWO tWo two two two\r\n"), turns[3])
-    report = server.ends(1)
-    assert "byte 26" in report, report
+    assert server.departures() == [("log_1", 26, 1, 26, 1)]
+
+
+@pytest.mark.parametrize("at", [0, 1, 1000, 65535, 65536, 70000, 199_999])
+def test_departure_anywhere_in_a_long_request(serve, logroot, at):
+    request = bytes(range(250)) * 800
+    server = serve(*JSON, write_logs(logroot, dialog(("c", request), ("s", b"done"))))
+    changed = request[:at] + bytes([request[at] ^ 1]) + request[at + 1 :]
+    exchange(server.address, changed)
+    assert server.departures() == [("log_1", at, 1, at, 1)]
 
 
 def test_the_closest_log_is_told(serve, logroot):
-    server = serve("-t", "fast", write_logs(logroot, get(b"apple", b"1"), get(b"banana", b"2"), get(b"cherry", b"3")))
+    server = serve(*JSON, write_logs(logroot, get(b"apple", b"1"), get(b"banana", b"2"), get(b"cherry", b"3")))
     exchange(server.address, b"GET banane\r\n")
     for key, value in ((b"apple", b"1"), (b"cherry", b"3")):
         ask(server.address, ("c", b"GET %s\r\n" % key), ("s", value + b"\r\n"))
-    report = server.ends(1)
-    assert [line for line in report.splitlines() if "log_2" in line and "byte 9" in line], report
+    assert server.departures(3) == [("log_2", 9, 1, 9, 1)]
 
 
 def test_request_beyond_the_log(serve, logroot):
-    server = serve("-t", "fast", "--timeout", "0.5", write_logs(logroot, PING))
+    server = serve(*JSON, write_logs(logroot, PING))
     with connect(server.address) as sock:
         sock.sendall(b"PING\r\n")
         assert recv_exactly(sock, 7) == b"+PONG\r\n"
         sock.sendall(b"PING\r\n")
         assert recv_until_end(sock)[0] == b""
-    report = server.ends(1)
-    assert "byte 6" in report, report
+    assert server.departures() == [("log_1", 6, 0, 6, 6)]
 
 
 def test_client_that_sends_less_and_waits(serve, logroot):
@@ -290,9 +301,9 @@ def test_client_that_sends_less_and_waits(serve, logroot):
 
 
 def test_client_that_ends_early(serve, logroot):
-    server = serve("-t", "fast", write_logs(logroot, PING))
+    server = serve(*JSON, write_logs(logroot, PING))
     assert exchange(server.address, b"PIN") == b""
-    assert "byte 3" in server.ends(1)
+    assert server.departures() == [("log_1", 3, 3, 3, 0)]
 
 
 def test_client_that_never_ends(serve, logroot):
@@ -363,9 +374,9 @@ def test_masks_choose_among_logs(serve, logroot):
 
 def test_bytes_beyond_the_mask_still_count(serve, logroot):
     log = dialog(("c", b"id=0123456789 op=read\r\n"), ("s", b"ok\r\n"))
-    server = serve("-t", "fast", "-i", "id=[0-9]+", write_logs(logroot, log))
+    server = serve(*JSON, "-i", "id=[0-9]+", write_logs(logroot, log))
     exchange(server.address, b"id=42 op=reed\r\n")
-    assert "byte 19" in server.ends(1)
+    assert server.departures() == [("log_1", 19, 1, 11, 1)]
 
 
 @pytest.mark.parametrize("compare, payload, status", [("size", b"XXXX\r\n", 0), ("size", b"XXX\r\n", 1), ("none", b"XXXX\r\n", 0)])
@@ -540,9 +551,13 @@ def test_nothing_that_can_be_played(serve, logroot, folder):
     assert run(NETREPLAY, "--serve", "0", logroot, check=False).returncode == 2
 
 
-def test_recording_of_tls_is_told(logroot):
-    hello = b"\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03" + bytes(70)
-    write_logs(logroot, dialog(("c", hello), ("s", b"\x16\x03\x03\x00\x01x")))
+HELLO = b"\x16\x03\x01\x00\x50\x01\x00\x00\x4c\x03\x03" + bytes(70)
+SERVER_HELLO = b"\x16\x03\x03\x00\x04\x02\x00\x00\x00"
+
+
+@pytest.mark.parametrize("plain", [(), (("s", b"220 hi\r\n"), ("c", b"STARTTLS\r\n"), ("s", b"220 go\r\n"))])
+def test_recording_of_tls_is_told(logroot, plain):
+    write_logs(logroot, dialog(*plain, ("c", HELLO), ("s", SERVER_HELLO)))
     done = run(NETREPLAY, "--serve", "0", logroot, check=False)
     assert done.returncode == 2 and b"TLS" in done.stdout + done.stderr
 

@@ -1,4 +1,5 @@
 """netreplay --serve, with its report collected."""
+import json
 import os
 import socket
 import tempfile
@@ -35,6 +36,16 @@ class Served(Process):
         found = self.wait()
         assert found == status, f"exit status {found}, expected {status}\n{self.report}\n{self.stderr}"
         return self.report
+
+    def departures(self, connections=1):
+        """Wait for the end with status 1, of -o json: name, recorded offset and size, live offset and size of each."""
+        report = json.loads(self.ends(1))
+        assert len(report["connections"]) == connections, report
+        return [
+            (each["name"].rsplit("/", 1)[1], *(detail[of][what] for of in ("recorded", "live") for what in ("offset", "size")))
+            for each in report["connections"]
+            for detail in each["details"]
+        ]
 
     def finish(self):
         self.kill()
