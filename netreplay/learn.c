@@ -1,5 +1,6 @@
 #include "netreplay/learn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -7,6 +8,7 @@
 #include "netreplay/learn_item.h"
 
 #define ITEMS_MAX 1000 /* what varies in more ways is no field */
+#define NEAR 8	       /* fewer constant bytes do not part binary fields */
 
 struct learn {
 	STAILQ_HEAD(item_list, item) items;
@@ -58,14 +60,35 @@ item_find(const struct learn *learn, const struct item *like)
 	struct item *item;
 
 	STAILQ_FOREACH (item, &learn->items, next)
-		if (item_is_same(item, like))
+		if (item->master == NULL && item_is_same(item, like))
 			return item;
 	STAILQ_FOREACH (item, &learn->items, next) {
 		const struct place *place = item_place(item, here->name, here->begin, here->end);
-		if (place != NULL && here->begin <= place->begin && place->end <= here->end)
+		if (item->master == NULL && place != NULL && here->begin <= place->begin &&
+		    place->end <= here->end)
 			return item;
 	}
 	return NULL;
+}
+
+/* Fields that have turned out to be part of another one are given up. Their masks follow it: one
+ * that matched a part only would be in its way. */
+static void
+learn_absorb(struct learn *learn, struct item *master)
+{
+	struct item *item;
+
+	STAILQ_FOREACH (item, &learn->items, next) {
+		if (item == master || item->master != NULL || item->place_count != 1)
+			continue;
+		for (size_t i = 0; i < master->place_count; i++) {
+			const struct place *here = &master->places[i];
+			if (item_place(item, here->name, here->begin, here->end) != NULL &&
+			    here->begin <= item->places[0].begin &&
+			    item->places[0].end <= here->end)
+				item->master = master;
+		}
+	}
 }
 
 static int
@@ -93,6 +116,7 @@ learn_field(struct learn *learn, const char *name, const struct learn_window *wi
 		learn_trouble(learn, name, offset, wrong);
 	} else if (known != NULL) {
 		result = item_merge(known, item);
+		learn_absorb(learn, known);
 		if (result == 0 && known->given && !known->changed)
 			learn_trouble(learn, name, offset,
 			    "the pattern that was learned for it does not cover it");
@@ -119,23 +143,44 @@ widen(struct learn_window *window, size_t begin, size_t end)
 		window->wide_end = end;
 }
 
+/* Have the difference begin with the field from `begin` to `end`, if nothing between them tells one
+ * from the other. */
+static void
+window_reach(struct learn_window *window, size_t begin, size_t end)
+{
+	size_t more = window->begin[0] - begin;
+
+	if (more > window->begin[1] || window_is_binary(window))
+		return;
+	for (size_t at = end; at < window->begin[0]; at++)
+		if (byte_is_letter(window->bytes[0][at]) || !byte_is_text(window->bytes[0][at]) ||
+		    window->bytes[0][at] == '\n')
+			return;
+	window->begin[0] -= more;
+	window->begin[1] -= more;
+}
+
 /* What was learned before where the difference is, or next to it, is part of what varies, although
  * some of its bytes are the same this time. */
 static void
 window_recall(const struct learn *learn, const char *name, struct learn_window *window)
 {
-	uint64_t base = window->offset[0], end = base + window->end[0];
-	uint64_t begin = base + window->begin[0];
+	uint64_t base = window->offset[0];
+	uint64_t begin = base + window->begin[0], end = base + window->end[0];
+	uint64_t near = begin > NEAR ? begin - NEAR : 0;
 	struct item *item;
 
 	STAILQ_FOREACH (item, &learn->items, next) {
-		const struct place *place =
-		    item_place(item, name, begin > 0 ? begin - 1 : 0, end + 1);
+		const struct place *place = item_place(item, name, near, end + 1);
 		if (place == NULL)
 			continue;
-		window->token |= shape_is_token(&item->shape);
-		if (shape_is_binary(&item->shape) && place->begin < end && begin < place->end &&
-		    place->begin >= base && place->end <= base + window->size[0])
+		if (place->end >= begin)
+			window->token |= shape_is_token(&item->shape);
+		else if (!shape_is_binary(&item->shape) && place->begin >= base)
+			window_reach(
+			    window, (size_t)(place->begin - base), (size_t)(place->end - base));
+		if (shape_is_binary(&item->shape) && place->begin < end && place->begin >= base &&
+		    place->end <= base + window->size[0])
 			widen(window, (size_t)(place->begin - base), (size_t)(place->end - base));
 	}
 }
@@ -176,12 +221,16 @@ learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t err
 	int count = 0;
 
 	STAILQ_FOREACH (item, &learn->items, next) {
-		if (!item->changed)
+		if (item->master != NULL && item_follow(item) != 0) {
+			snprintf(error, error_size, "%s", strerror(errno));
+			return -1;
+		}
+		if (!item->changed || (item->master != NULL && !item->given))
 			continue;
 		if (item_give(item, masks, error, error_size) != 0)
 			return -1;
 		item->changed = false;
-		count++;
+		count += item->master == NULL;
 	}
 	learn->troubles = 0;
 	if (troubles == 0)
@@ -203,6 +252,7 @@ learn_write(const struct learn *learn, FILE *stream)
 	      "# that match are not compared.\n",
 	    stream);
 	STAILQ_FOREACH (item, &learn->items, next)
-		item_describe(item, stream);
+		if (item->master == NULL)
+			item_describe(item, stream);
 	return ferror(stream) ? -1 : 0;
 }

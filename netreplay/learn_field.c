@@ -6,6 +6,7 @@
 #include "netreplay/learn_piece.h"
 
 #define ANCHOR_LEAST 2
+#define TELLING_LEAST 3 /* bytes that are not zero, before binary data */
 #define TOKEN_LEAST 10
 #define NAMED_GAP 4 /* a constant text as long, with letters, names the field behind it */
 
@@ -147,6 +148,17 @@ field_cut(const struct learn_window *window, struct learn_field *field)
 	}
 }
 
+/* Do the constant bytes before a binary field say enough to find it again? */
+static bool
+is_telling(const unsigned char *anchor, size_t size)
+{
+	size_t telling = 0;
+
+	for (size_t i = 0; i < size; i++)
+		telling += anchor[i] != 0;
+	return telling >= TELLING_LEAST;
+}
+
 /* Would a mask hide more than a value that varies? */
 static const char *
 field_doubt(const struct learn_window *window, const struct learn_field *field)
@@ -156,6 +168,9 @@ field_doubt(const struct learn_window *window, const struct learn_field *field)
 
 	if (field->anchor < ANCHOR_LEAST && !field->first)
 		return "nothing constant stands before it";
+	if (!field->first && field->shape.parts[0].any &&
+	    !is_telling(before - field->anchor, field->anchor))
+		return "too little that is constant stands before it";
 	if (empty && (field->anchor == 0 || byte_is_word(before[-1]) || before[-1] == '\n'))
 		return field->begin[0] == field->end[0] ? "the live answer has more"
 							: "the live answer has less";

@@ -130,6 +130,34 @@ item_verify(const struct item *item, const struct learn_window *window,
 	return wrong;
 }
 
+/* Have the place that `other` was made of. */
+static void
+place_take(struct item *item, struct item *other)
+{
+	const struct place *here = &other->places[0];
+
+	for (size_t i = 0; i < item->place_count; i++) {
+		struct place *place = &item->places[i];
+		if (here->begin >= place->end || place->begin >= here->end ||
+		    strcmp(place->name, here->name) != 0)
+			continue;
+		if (i == 0 && here->end - here->begin > place->end - place->begin) {
+			memcpy(item->samples, other->samples, sizeof(item->samples));
+			item->sample_count = other->sample_count;
+		}
+		if (here->begin < place->begin)
+			place->begin = here->begin;
+		if (here->end > place->end)
+			place->end = here->end;
+		return;
+	}
+	item->times++;
+	if (item->place_count < PLACES) {
+		item->places[item->place_count++] = *here;
+		other->place_count = 0;
+	}
+}
+
 int
 item_merge(struct item *item, struct item *other)
 {
@@ -151,13 +179,28 @@ item_merge(struct item *item, struct item *other)
 	}
 	item->changed |= strcmp(before, item->text) != 0;
 	free(before);
-	item->times++;
 	for (size_t i = 1; i < other->sample_count; i++) /* the live ones */
 		sample_keep(item, other->samples[i]);
-	if (item->place_count < PLACES) {
-		item->places[item->place_count++] = other->places[0];
-		other->place_count = 0;
-	}
+	place_take(item, other);
+	return 0;
+}
+
+int
+item_follow(struct item *item)
+{
+	const struct item *master = item->master;
+	char *text;
+
+	while (master->master != NULL)
+		master = master->master;
+	if (strcmp(item->text, master->text) == 0)
+		return 0;
+	text = strdup(master->text);
+	if (text == NULL)
+		return -1;
+	free(item->text);
+	item->text = text;
+	item->changed = true;
 	return 0;
 }
 
@@ -187,7 +230,7 @@ void
 item_describe(const struct item *item, FILE *stream)
 {
 	fprintf(stream, "\n# %llu %s, first in ", (unsigned long long)item->times,
-	    item->times == 1 ? "difference" : "differences");
+	    item->times == 1 ? "place" : "places");
 	write_name(item->places[0].name, stream);
 	fprintf(stream, " at offset %llu: \"%s\" became", (unsigned long long)item->places[0].begin,
 	    item->samples[0]);

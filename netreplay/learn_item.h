@@ -22,6 +22,7 @@ struct place {
 /* A pattern: constant text, and what varies behind it. */
 struct item {
 	STAILQ_ENTRY(item) next;
+	struct item *master; /* of which it has turned out to be a part; else NULL */
 	unsigned char anchor[ALIGN_CONTEXT];
 	size_t anchor_size;
 	bool first; /* only at the beginning of the stream */
@@ -29,8 +30,8 @@ struct item {
 	char *text;   /* of the pattern */
 	bool changed; /* since it was given to the masks */
 	bool given;
-	size_t mask; /* its index then */
-	uint64_t times;
+	size_t mask;	/* its index then */
+	uint64_t times; /* places, also those that are not remembered */
 	struct place places[PLACES];
 	size_t place_count;
 	char samples[SAMPLES][4 * SAMPLE_SIZE + 4]; /* as vis(3) shows them */
@@ -58,6 +59,9 @@ const char *item_verify(const struct item *item, const struct learn_window *wind
 /* Make `item` match what `other`, which was just made, does too, and have its place. Returns -1
  * with errno. */
 int item_merge(struct item *item, struct item *other);
+
+/* Have the pattern of its master. Returns -1 with errno. */
+int item_follow(struct item *item);
 
 /* Make a mask of it, or have the one that was made follow it. Returns -1 with a reason. */
 int item_give(struct item *item, struct mask_set *masks, char *error, size_t error_size);

@@ -219,11 +219,12 @@ part_join(struct shape_part *into, const struct shape_part *from)
 	set_join(&into->seen, &from->seen);
 }
 
-/* Do both consist of the same literal bytes, with runs between them in the same places? */
+/* Does `b` begin with the same literal bytes as `a` has, with runs between them in the same places?
+ */
 static bool
-is_alike(const struct shape *a, const struct shape *b)
+is_beginning(const struct shape *a, const struct shape *b)
 {
-	if (a->count != b->count)
+	if (a->count > b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
 		if (a->parts[i].varies != b->parts[i].varies ||
@@ -259,9 +260,13 @@ shape_merge(struct shape *into, const struct shape *from)
 {
 	struct shape_part run, all;
 
-	if (is_alike(into, from)) {
-		for (size_t i = 0; i < into->count; i++)
-			part_join(&into->parts[i], &from->parts[i]);
+	if (is_beginning(into, from)) {
+		for (size_t i = 0; i < from->count; i++)
+			if (i < into->count)
+				part_join(&into->parts[i], &from->parts[i]);
+			else
+				into->parts[i] = from->parts[i];
+		into->count = from->count;
 		return true;
 	}
 	run = collapsed(from);
@@ -269,8 +274,13 @@ shape_merge(struct shape *into, const struct shape *from)
 	if (shape_is_binary(into) || shape_is_binary(from)) {
 		if (run.least != run.most || all.least != all.most)
 			return false;
-		into->count = 0;
-		return shape_add_any(into, run.most > all.most ? run.most : all.most);
+		if (run.most == all.most) {
+			into->count = 0;
+			return shape_add_any(into, run.most);
+		}
+		if (run.most > all.most) /* it was made so that it holds the other one */
+			*into = *from;
+		return true;
 	}
 	into->parts[0] = all;
 	into->count = 1;

@@ -42,8 +42,8 @@ const char *shape_letter(char letter);
 /* Add a known shape, in these letters. */
 bool shape_add_known(struct shape *shape, const char *letters, size_t size);
 
-/* Make `into` match what `from` matches too. Returns false, changing nothing, if that would not be
- * narrow. */
+/* Make `into` match what `from` matches too; of one that is the beginning of the other, what the
+ * longer one does. Returns false, changing nothing, if that would not be narrow. */
 bool shape_merge(struct shape *into, const struct shape *from);
 
 /* Is a part of it binary? */
