@@ -1,5 +1,5 @@
-/* What guest.c (its connection), guest_match.c (which log), guest_log.c (reading it) and
- * guest_play.c (playing it) know of a guest. Private to them. */
+/* What guest.c (its connection), guest_send.c (what it is sent), guest_match.c (which log),
+ * guest_log.c (reading it) and guest_play.c (playing it) know of a guest. Private to them. */
 #ifndef NETREPLAY_GUEST_PRIVATE_H
 #define NETREPLAY_GUEST_PRIVATE_H
 
@@ -66,12 +66,6 @@ struct guest {
 int64_t guest_now(const struct guest *guest);
 struct opening guest_live(const struct guest *guest);
 
-/* Send what is pending; returns whether all of it went. */
-bool guest_flush(struct guest *guest);
-
-/* End our stream. */
-void guest_shut(struct guest *guest);
-
 /* It is over; `reason` says why it could not be played to its end, NULL that it was. */
 void guest_finish(struct guest *guest, const char *reason, bool reset);
 
@@ -82,6 +76,14 @@ void guest_dismiss(struct guest *guest);
 
 /* Have the guest look at what is due, from the loop. */
 void guest_wake(struct guest *guest);
+
+/* guest_send.c */
+
+/* Send what is pending; returns whether all of it went. */
+bool guest_flush(struct guest *guest);
+
+/* End our stream. */
+void guest_shut(struct guest *guest);
 
 /* guest_match.c */
 
