@@ -23,7 +23,7 @@ struct report_config {
 	unsigned
 	    show; /* differences shown per connection; the rest is counted. 0: 10, in JSON 100 */
 	const char *title; /* "netreplay", "netlog diff": what the report calls the suite; lent */
-	const char *names[2]; /* "recorded", "live": what it calls the streams; lent */
+	const char *names[2]; /* "recorded", "live": what it calls the streams, plain words; lent */
 };
 
 enum report_result {

@@ -94,13 +94,14 @@ line_start(const struct report_view *view)
 	return at;
 }
 
-/* Is what differs made of whole lines, or nothing between two lines? */
+/* Does a line end where the difference does, so that what follows need not be told as its? */
 static bool
-is_lines(const struct report_view *view)
+ends_line(const struct report_view *view)
 {
-	if (line_start(view) != view->begin || view->missing > 0)
+	if (view->missing > 0)
 		return false;
-	return view->begin == view->end || view->data[view->end - 1] == '\n';
+	return view->begin == view->end ? line_start(view) == view->begin
+					: view->data[view->end - 1] == '\n';
 }
 
 /* Where the line ends in which the difference ends. */
@@ -142,7 +143,7 @@ static void
 put_text(FILE *stream, const struct report_view views[2])
 {
 	const struct report_view *one = &views[0], *other = &views[1];
-	bool lines = is_lines(one) && is_lines(other);
+	bool lines = ends_line(one) && ends_line(other);
 	size_t first = lines ? one->end : line_finish(one);
 	size_t second = lines ? other->end : line_finish(other);
 	size_t lead = line_start(one), tail = 0;

@@ -149,6 +149,22 @@ put_head(struct report *report, const struct report_summary *summary)
 }
 
 static void
+put_summary(struct report *report, const struct report_summary *summary)
+{
+	struct report_buffer text = {0};
+	FILE *stream = report->config.stream;
+
+	if (report_buffer_open(report, &text) == NULL)
+		return;
+	report_put_summary(report, text.stream, summary);
+	report_buffer_read(report, &text);
+	fputs("<system-out>", stream);
+	put_xml(stream, text.text, text.size);
+	fputs("</system-out>\n", stream);
+	report_buffer_release(&text);
+}
+
+static void
 junit_end(struct report *report, const struct report_summary *summary)
 {
 	FILE *stream = report->config.stream;
@@ -163,6 +179,7 @@ junit_end(struct report *report, const struct report_summary *summary)
 		put_visible(stream, summary->fail_if);
 		fputs("\"/></testcase>\n", stream);
 	}
+	put_summary(report, summary);
 	fputs("</testsuite>\n</testsuites>\n", stream);
 }
 

@@ -95,6 +95,9 @@ void report_put_outcome(
 /* "server: recorded 1 byte at 1042, live 3 bytes at 1042" */
 void report_put_place(struct report *report, FILE *stream, const struct report_found *found);
 
+/* All that is told at the end, for people: some lines. */
+void report_put_summary(struct report *report, FILE *stream, const struct report_summary *summary);
+
 /* Both sides' bytes around a difference, as text or as a hexdump; lines are indented. */
 void report_put_block(FILE *stream, const struct align_difference *difference, bool colour);
 

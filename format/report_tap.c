@@ -65,17 +65,30 @@ tap_connection(struct report *report, const struct report_connection *connection
 }
 
 static void
+put_summary(struct report *report, const struct report_summary *summary)
+{
+	struct report_buffer text = {0};
+	FILE *stream = report->config.stream;
+	const char *line, *end;
+
+	if (report_buffer_open(report, &text) == NULL)
+		return;
+	report_put_summary(report, text.stream, summary);
+	line = report_buffer_read(report, &text);
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		fprintf(stream, "# %.*s\n", (int)(end - line), line);
+	report_buffer_release(&text);
+}
+
+static void
 tap_end(struct report *report, const struct report_summary *summary)
 {
 	FILE *stream = report->config.stream;
 	uint64_t count = report_told(report);
 
-	if (summary->fail_if != NULL) {
-		fprintf(stream, "not ok %llu - response times\n# --fail-if ",
-		    (unsigned long long)++count);
-		report_put_text(stream, summary->fail_if);
-		putc('\n', stream);
-	}
+	if (summary->fail_if != NULL)
+		fprintf(stream, "not ok %llu - response times\n", (unsigned long long)++count);
+	put_summary(report, summary);
 	fprintf(stream, "1..%llu%s\n", (unsigned long long)count,
 	    count == 0 ? " # SKIP no connections" : "");
 }

@@ -121,11 +121,9 @@ put_masks(FILE *stream, const struct mask_set *masks)
 	}
 }
 
-static void
-text_end(struct report *report, const struct report_summary *summary)
+void
+report_put_summary(struct report *report, FILE *stream, const struct report_summary *summary)
 {
-	FILE *stream = report->config.stream;
-
 	put_counts(stream, summary);
 	put_times(report, stream, summary);
 	put_lag(stream, summary->lag);
@@ -135,6 +133,12 @@ text_end(struct report *report, const struct report_summary *summary)
 	fputs("failed, as told by --fail-if: ", stream);
 	report_put_text(stream, summary->fail_if);
 	putc('\n', stream);
+}
+
+static void
+text_end(struct report *report, const struct report_summary *summary)
+{
+	report_put_summary(report, report->config.stream, summary);
 }
 
 const struct report_ops report_text_ops = {
