@@ -168,6 +168,7 @@ report_difference(struct report *report, const void *key, const char *name, enum
 	FILE *stream = report->config.stream;
 
 	if (pending == NULL || ++pending->differences > report->config.show)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is in the tree */
 		return;
 	if (!report->ops->immediate)
 		stream = report_buffer_open(report, &pending->details);
