@@ -23,7 +23,7 @@ struct leg {
 	bool finish_pending; /* the FIN follows behind `unsent` */
 	uint64_t received;
 	uint64_t received_at_send; /* `received` when the last bytes were sent */
-	uint64_t excused; /* recorded offset up to which the session has given up waiting */
+	uint64_t deficit;	   /* recorded bytes that the session has given up waiting for */
 	int64_t last_sent, last_received, connected; /* loop time; 0: not yet */
 	int64_t longest_silence;		     /* that was followed by bytes after all */
 	bool held_back;				     /* a recorder says: no more for now */

@@ -1,14 +1,29 @@
 #include "netreplay/session_private.h"
 
+/*
+ * Have the answers come as far as recorded? What was given up once is not waited for again: after
+ * an answer that was shorter, or other, the alignment may stay behind for the rest of the
+ * connection.
+ */
+static bool
+leg_reached(struct leg *leg, uint64_t cause)
+{
+	uint64_t reached = align_reached(leg->align, cause);
+
+	if (reached >= cause)
+		leg->deficit = 0;
+	return reached + leg->deficit >= cause;
+}
+
 /* How long may the leg stay silent before the step is done nevertheless? */
 static int64_t
-leg_patience(const struct session *session, const struct leg *leg, bool nothing_came)
+leg_patience(const struct session *session, struct leg *leg, bool nothing_came)
 {
 	const struct settings *settings = session->play->settings;
 	const struct step *step = &session->step;
 	int64_t patience;
 
-	if (nothing_came || align_reached(leg->align, step->cause) >= step->cause) {
+	if (nothing_came || leg_reached(leg, step->cause)) {
 		/* An answer has not begun, or only the server's end is missing. */
 		int64_t recorded = step->time + session->offset - session->previous_time;
 
@@ -34,21 +49,22 @@ leg_wait(struct session *session, struct leg *leg)
 
 	if (leg->ended)
 		return 0;
-	if ((step->cause <= leg->excused ||
-		align_reached(leg->align, step->cause) >= step->cause) &&
-	    !step->server_ended)
+	if (leg_reached(leg, step->cause) && !step->server_ended)
 		return 0;
 	if (leg->last_sent > since)
 		since = leg->last_sent;
 	if (leg->last_received > since)
 		since = leg->last_received;
+	if (session->previous_done > since) /* such as our FIN, which is no byte */
+		since = session->previous_done;
 	until = since + leg_patience(session, leg, nothing_came);
 	if (now < until)
 		return until;
 	if (nothing_came)
 		session_fail(session, "no answer for %.3g s at byte %llu of the recorded ones",
 		    (double)(now - since) / 1e9, (unsigned long long)session->previous_cause);
-	leg->excused = step->cause;
+	leg->deficit = step->cause - align_reached(leg->align, step->cause);
+	align_settle(leg->align);
 	return 0;
 }
 

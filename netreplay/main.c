@@ -1,0 +1,315 @@
+/* netreplay: play recorded connections against a server, or as one. See netreplay(1). */
+
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "format/spool.h"
+#include "net/notice.h"
+#include "net/service.h"
+#include "netreplay/learn.h"
+#include "netreplay/progress.h"
+#include "netreplay/schedule.h"
+#include "netreplay/serve.h"
+#include "netreplay/server.h"
+
+#define SECOND (INT64_C(1000) * 1000 * 1000)
+#define SERVER_PATIENCE (30 * SECOND)
+#define LEARN_RUNS 3
+#define LEARN_RUNS_MORE 5 /* at most so many further ones, until nothing new is seen */
+#define LEARN_SPREAD                                                                               \
+	1100000 /* microseconds between two runs: dates stay the same within a second */
+
+struct netreplay {
+	struct settings settings;
+	struct logset set;
+	struct play play;
+	struct metrics metrics;
+	struct schedule *schedule;
+	struct server *server;
+	struct progress *progress;
+};
+
+static void
+interrupted(void *context, int signal)
+{
+	struct netreplay *netreplay = context;
+
+	(void)signal;
+	if (netreplay->play.interrupted)
+		_exit(2);
+	schedule_interrupt(netreplay->schedule);
+}
+
+static void
+prepare(struct netreplay *netreplay)
+{
+	struct play *play = &netreplay->play;
+
+	play->settings = &netreplay->settings;
+	LIST_INIT(&play->sessions);
+	play->loop = loop_new(LOOP_EPOLL);
+	play->pool = chunk_pool_new();
+	play->recorded = histogram_new();
+	play->live = histogram_new();
+	play->lag = histogram_new();
+	if (play->loop == NULL || play->pool == NULL || play->recorded == NULL ||
+	    play->live == NULL || play->lag == NULL)
+		err(2, NULL);
+	if (loop_signal(play->loop, SIGINT, interrupted, netreplay) == -1 ||
+	    loop_signal(play->loop, SIGTERM, interrupted, netreplay) == -1 ||
+	    loop_signal(play->loop, SIGQUIT, interrupted, netreplay) == -1)
+		err(2, "signals");
+	signal(SIGPIPE, SIG_IGN);
+	/* Deadlines are met to the nanosecond, not to the 50 us that timers may be late by default.
+	 */
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	netreplay->schedule = schedule_new(play, &netreplay->set);
+	if (netreplay->schedule == NULL)
+		err(2, "logs");
+}
+
+static void
+start_recorder(struct netreplay *netreplay)
+{
+	const struct settings *settings = &netreplay->settings;
+	struct recorder_config config = {
+	    .root = settings->record != NULL ? settings->record : settings->update,
+	    .stall = 5 * SECOND,
+	    .metrics = &netreplay->metrics};
+
+	if (config.root == NULL)
+		return;
+	netreplay->play.recorder = recorder_new(netreplay->play.loop, &config);
+	if (netreplay->play.recorder == NULL)
+		exit(2);
+}
+
+static void
+start_report(struct netreplay *netreplay)
+{
+	const struct settings *settings = &netreplay->settings;
+	struct report_config config = {.format = settings->output,
+	    .stream = stdout,
+	    .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+	    .title = "netreplay",
+	    .names = {settings->against.count > 0 ? "first" : "recorded",
+		settings->against.count > 0 ? "second" : "live"}};
+
+	netreplay->play.report = report_new(&config);
+	if (netreplay->play.report == NULL)
+		err(2, NULL);
+}
+
+static void
+start_server(struct netreplay *netreplay)
+{
+	const struct settings *settings = &netreplay->settings;
+
+	if (settings->server == NULL || netreplay->play.interrupted)
+		return;
+	netreplay->server = server_start(settings->server, &settings->targets, SERVER_PATIENCE);
+	if (netreplay->server == NULL)
+		exit(2);
+}
+
+static void
+stop_server(struct netreplay *netreplay)
+{
+	server_stop(netreplay->server);
+	netreplay->server = NULL;
+}
+
+/* Play the recording once, the server being there already unless it is wanted fresh for each log.
+ */
+static void
+run_once(struct netreplay *netreplay)
+{
+	size_t logs = schedule_logs(netreplay->schedule);
+
+	if (!netreplay->settings.fresh) {
+		if (schedule_run(netreplay->schedule, 0, logs) == -1)
+			err(2, "replay");
+		return;
+	}
+	for (size_t i = 0; i < logs && !netreplay->play.interrupted; i++) {
+		start_server(netreplay);
+		if (schedule_run(netreplay->schedule, i, 1) == -1)
+			err(2, "replay");
+		stop_server(netreplay);
+	}
+}
+
+/* -- learning -- */
+
+static void
+write_learned(struct netreplay *netreplay)
+{
+	const char *path = netreplay->settings.learn;
+	FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+
+	if (file == NULL)
+		err(2, "--learn %s", path);
+	if (learn_write(netreplay->play.learn, file) == -1 || fflush(file) != 0 ||
+	    (file != stdout && fclose(file) != 0))
+		err(2, "--learn %s", path);
+}
+
+/* Forget what a run has counted, so that the last one is what is told. */
+static void
+forget_counts(struct play *play)
+{
+	memset(play->connections, 0, sizeof(play->connections));
+	play->differences = play->compared = 0;
+}
+
+static int
+learn_run(struct netreplay *netreplay)
+{
+	struct settings *settings = &netreplay->settings;
+	struct play *play = &netreplay->play;
+	long long runs = settings->loop_given ? settings->loop : LEARN_RUNS, done = 0;
+	char error[512];
+	int added = 1;
+
+	play->learn = learn_new();
+	if (play->learn == NULL)
+		err(2, NULL);
+	while (done < runs || (added > 0 && done < runs + LEARN_RUNS_MORE)) {
+		if (done > 0)
+			usleep(LEARN_SPREAD);
+		forget_counts(play);
+		if (!settings->fresh)
+			start_server(netreplay);
+		run_once(netreplay);
+		stop_server(netreplay);
+		done++;
+		if (play->interrupted || play->connections[REPORT_FAILED] > 0)
+			errx(2, "--learn: %s",
+			    play->interrupted ? "interrupted"
+					      : "not every connection could be played");
+		added = learn_apply(play->learn, &settings->masks, error, sizeof(error));
+		if (added == -1)
+			errx(1, "--learn: %s", error);
+	}
+	if (play->compared == 0)
+		errx(2, "--learn: nothing was compared");
+	write_learned(netreplay);
+	notice(NOTICE_INFO, "%lld runs, %llu differences left, patterns are in %s: review them",
+	    done, (unsigned long long)play->differences, settings->learn);
+	learn_free(play->learn);
+	return play->differences > 0 ? 1 : 0;
+}
+
+/* -- replaying -- */
+
+static int
+finish_report(struct netreplay *netreplay, int64_t began)
+{
+	struct settings *settings = &netreplay->settings;
+	struct play *play = &netreplay->play;
+	bool slow = settings->fail_if.text != NULL &&
+		    fail_if_holds(&settings->fail_if, play->recorded, play->live);
+	struct report_summary summary = {.compared = play->compared,
+	    .differences = play->differences,
+	    .recorded = play->recorded,
+	    .live = play->live,
+	    .lag = settings->fast ? NULL : play->lag,
+	    .masks = &settings->masks,
+	    .fail_if = slow ? settings->fail_if.text : NULL,
+	    .duration = loop_refresh(play->loop) - began};
+	uint64_t played = play->connections[REPORT_EQUAL] + play->connections[REPORT_DIFFERENT];
+
+	memcpy(summary.connections, play->connections, sizeof(summary.connections));
+	if (report_end(play->report, &summary) == -1)
+		err(2, "report");
+	if (play->tls) {
+		notice(NOTICE_ERROR,
+		    "the recording is TLS, which cannot be replayed: record inside of it");
+		return 2;
+	}
+	if (played == 0 ||
+	    (settings->compare != COMPARE_NONE && play->compared == 0 && play->differences == 0)) {
+		notice(NOTICE_ERROR, "nothing was %s", played == 0 ? "replayed" : "compared");
+		return 2;
+	}
+	return play->differences > 0 || play->connections[REPORT_FAILED] > 0 ||
+		       play->connections[REPORT_SKIPPED] > 0 || slow || play->interrupted
+		   ? 1
+		   : 0;
+}
+
+static int
+replay_run(struct netreplay *netreplay)
+{
+	const struct settings *settings = &netreplay->settings;
+	int64_t began = loop_refresh(netreplay->play.loop);
+	int status;
+
+	start_recorder(netreplay);
+	start_report(netreplay);
+	if (!settings->fresh)
+		start_server(netreplay);
+	netreplay->progress = progress_start(&netreplay->play,
+	    schedule_total(netreplay->schedule) * (uint64_t)settings->loop, settings->verbose >= 0);
+	for (long long i = 0; i < settings->loop && !netreplay->play.interrupted; i++)
+		run_once(netreplay);
+	progress_stop(netreplay->progress);
+	stop_server(netreplay);
+	if (netreplay->play.recorder != NULL && recorder_finish(netreplay->play.recorder) == -1)
+		err(2, "logs are not complete");
+	status = finish_report(netreplay, began);
+	if (status == 0 && metrics_get(&netreplay->metrics, COUNTER_LOST_BYTES) > 0)
+		status = 1;
+	return status;
+}
+
+static void
+release(struct netreplay *netreplay)
+{
+	struct play *play = &netreplay->play;
+
+	report_free(play->report);
+	recorder_free(play->recorder);
+	schedule_free(netreplay->schedule);
+	chunk_pool_free(play->pool);
+	loop_free(play->loop);
+	histogram_free(play->recorded);
+	histogram_free(play->live);
+	histogram_free(play->lag);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct netreplay netreplay;
+	struct settings *settings = &netreplay.settings;
+	int first, status;
+
+	settings_parse(settings, argc, argv, &first);
+	notice_set_level(settings->verbose < 0
+			     ? NOTICE_ERROR
+			     : (enum notice_level)(NOTICE_INFO + settings->verbose));
+	service_raise_descriptors();
+	if (logset_collect(
+		&netreplay.set, argv + first, (size_t)(argc - first), settings->recording) == -1 ||
+	    spool_streams(&netreplay.set) == -1)
+		errx(2, "%s", netreplay.set.error);
+	if (netreplay.set.count == 0)
+		errx(2, "no logs");
+	if (settings->serve) {
+		status = serve_run(settings, &netreplay.set);
+	} else {
+		prepare(&netreplay);
+		status = settings->learn != NULL ? learn_run(&netreplay) : replay_run(&netreplay);
+		release(&netreplay);
+	}
+	logset_release(&netreplay.set);
+	settings_release(settings);
+	return status;
+}
