@@ -1,5 +1,7 @@
 #include "netreplay/session_private.h"
 
+#define SETTLE_SAME_SIZE (INT64_C(5) * 1000 * 1000)
+
 /*
  * Have the answers come as far as recorded? What was given up once is not waited for again: after
  * an answer that was shorter, or other, the alignment may stay behind for the rest of the
@@ -29,6 +31,9 @@ leg_patience(const struct session *session, struct leg *leg, bool nothing_came)
 
 		return settings->timeout + (recorded > 0 ? recorded : 0);
 	}
+	/* As many bytes as were recorded have come, but others: most likely that was all. */
+	if (leg->received - leg->received_at_send >= step->cause - session->previous_cause)
+		return SETTLE_SAME_SIZE + 2 * step->response;
 	patience = settings->settle + 2 * step->response;
 	/* A server that was silent for longer and went on may do so again. */
 	return patience > 2 * leg->longest_silence ? patience : 2 * leg->longest_silence;
