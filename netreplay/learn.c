@@ -130,34 +130,47 @@ learn_field(struct learn *learn, const char *name, const struct learn_window *wi
 	return result;
 }
 
+/* Have the difference begin with the recorded byte `begin`; the live bytes before it are as many.
+ */
 static void
-widen(struct learn_window *window, size_t begin, size_t end)
-{
-	if (window->wide_begin == window->wide_end) {
-		window->wide_begin = begin;
-		window->wide_end = end;
-	}
-	if (begin < window->wide_begin)
-		window->wide_begin = begin;
-	if (end > window->wide_end)
-		window->wide_end = end;
-}
-
-/* Have the difference begin with the field from `begin` to `end`, if nothing between them tells one
- * from the other. */
-static void
-window_reach(struct learn_window *window, size_t begin, size_t end)
+window_reach(struct learn_window *window, size_t begin)
 {
 	size_t more = window->begin[0] - begin;
 
-	if (more > window->begin[1] || window_is_binary(window))
+	if (begin >= window->begin[0] || more > window->begin[1])
 		return;
-	for (size_t at = end; at < window->begin[0]; at++)
-		if (byte_is_letter(window->bytes[0][at]) || !byte_is_text(window->bytes[0][at]) ||
-		    window->bytes[0][at] == '\n')
-			return;
 	window->begin[0] -= more;
 	window->begin[1] -= more;
+}
+
+/* Does nothing from `at` to the difference tell one number from another? */
+static bool
+is_separator(const struct learn_window *window, size_t at)
+{
+	for (; at < window->begin[0]; at++)
+		if (byte_is_letter(window->bytes[0][at]) || !byte_is_text(window->bytes[0][at]) ||
+		    window->bytes[0][at] == '\n')
+			return false;
+	return true;
+}
+
+/* Binary parts of the item vary, although they may be the same this time. `begin` is where it is in
+ * the window. */
+static void
+window_vary(struct learn_window *window, const struct shape *shape, size_t begin)
+{
+	size_t at = begin;
+
+	for (size_t i = 0; i < shape->count && shape->parts[i].least == shape->parts[i].most; i++) {
+		const struct shape_part *part = &shape->parts[i];
+		if (at + part->most > window->size[0])
+			return;
+		for (size_t k = 0; k < part->most && part->any; k++)
+			window->varies[at + k] = true;
+		at += part->most;
+		if (part->any)
+			window->fixed = at;
+	}
 }
 
 /* What was learned before where the difference is, or next to it, is part of what varies, although
@@ -165,23 +178,28 @@ window_reach(struct learn_window *window, size_t begin, size_t end)
 static void
 window_recall(const struct learn *learn, const char *name, struct learn_window *window)
 {
-	uint64_t base = window->offset[0];
-	uint64_t begin = base + window->begin[0], end = base + window->end[0];
-	uint64_t near = begin > NEAR ? begin - NEAR : 0;
+	const uint64_t base = window->offset[0];
+	const uint64_t begin = base + window->begin[0], end = base + window->end[0];
 	struct item *item;
 
 	STAILQ_FOREACH (item, &learn->items, next) {
-		const struct place *place = item_place(item, name, near, end + 1);
-		if (place == NULL)
+		/* a known field is told from others by itself */
+		uint64_t near = item->anchor_size == 0 && !item->first ? 0 : NEAR;
+		const struct place *place =
+		    item_place(item, name, begin > near ? begin - near : 0, end + 1);
+		if (place == NULL || item->master != NULL)
 			continue;
-		if (place->end >= begin)
-			window->token |= shape_is_token(&item->shape);
-		else if (!shape_is_binary(&item->shape) && place->begin >= base)
-			window_reach(
-			    window, (size_t)(place->begin - base), (size_t)(place->end - base));
-		if (shape_is_binary(&item->shape) && place->begin < end && place->begin >= base &&
-		    place->end <= base + window->size[0])
-			widen(window, (size_t)(place->begin - base), (size_t)(place->end - base));
+		if (place->end >= begin && shape_is_token(&item->shape))
+			window->token = true;
+		if (place->begin < base || place->begin >= end)
+			continue;
+		if (shape_is_binary(&item->shape)) {
+			window_reach(window, (size_t)(place->begin - base));
+			window_vary(window, &item->shape, (size_t)(place->begin - base));
+		} else if (place->end < begin && !window_is_binary(window) &&
+			   is_separator(window, (size_t)(place->end - base))) {
+			window_reach(window, (size_t)(place->begin - base));
+		}
 	}
 }
 

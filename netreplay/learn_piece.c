@@ -18,14 +18,15 @@ is_binary(const struct learn_window *window, const struct hunk *hunk)
 {
 	const unsigned char *bytes = window->bytes[0];
 	size_t begin = hunk->begin[0], end = hunk->end[0];
+	bool left, right;
 
 	if (!hunk_all(window, hunk, byte_is_text))
 		return true;
-	if (end - begin >= SHORT || end - begin != hunk->end[1] - hunk->begin[1] ||
-	    hunk_all(window, hunk, byte_is_digit))
+	if (end - begin >= SHORT || end - begin != hunk->end[1] - hunk->begin[1])
 		return false;
-	return (begin > 0 && !byte_is_text(bytes[begin - 1])) ||
-	       (end < window->size[0] && !byte_is_text(bytes[end]));
+	left = begin > 0 && !byte_is_text(bytes[begin - 1]);
+	right = end < window->size[0] && !byte_is_text(bytes[end]);
+	return hunk_all(window, hunk, byte_is_digit) ? left && right : left || right;
 }
 
 /* How many zeros stand before the hunk, or behind it, in both streams; no more than `most`. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BINARY_SHARE 4
 #define GAP 3 /* so many equal bytes between binary ones that differ are equal by chance */
 
 bool
@@ -62,33 +63,35 @@ window_init(struct learn_window *window, const struct align_difference *differen
 		window_append(window, i, difference->after[i], difference->after_size[i]);
 }
 
+/* How many bytes of the difference are none of text. */
+static size_t
+binary_count(const struct learn_window *window)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < 2; i++)
+		for (size_t at = window->begin[i]; at < window->end[i]; at++)
+			count += !byte_is_text(window->bytes[i][at]);
+	return count;
+}
+
 bool
 window_is_binary(const struct learn_window *window)
 {
-	for (int i = 0; i < 2; i++)
-		for (size_t at = window->begin[i]; at < window->end[i]; at++)
-			if (!byte_is_text(window->bytes[i][at]))
-				return true;
-	return false;
+	return binary_count(window) > 0;
 }
 
 /* -- binary data of equal length: byte by byte -- */
 
 static int
-split_bytes(const struct learn_window *window, struct hunk *hunks)
+split_bytes(const struct learn_window *window, size_t end, struct hunk *hunks)
 {
 	const unsigned char *recorded = window->bytes[0], *live = window->bytes[1];
 	size_t shift = window->begin[1] - window->begin[0]; /* may wrap, and wraps back */
-	size_t at = window->begin[0], end = window->end[0];
 	int count = 0;
 
-	if (window->wide_begin < window->wide_end) {
-		at = window->wide_begin < at ? window->wide_begin : at;
-		end = window->wide_end > end ? window->wide_end : end;
-	}
-	for (; at < end; at++) {
-		bool wide = at >= window->wide_begin && at < window->wide_end;
-		if (!wide && recorded[at] == live[at + shift])
+	for (size_t at = window->begin[0]; at < end; at++) {
+		if (!window->varies[at] && recorded[at] == live[at + shift])
 			continue;
 		if (count == 0 || at - hunks[count - 1].end[0] > GAP) {
 			if (count == HUNKS_MAX)
@@ -111,10 +114,11 @@ struct words {
 
 /* Cut into words and single other bytes what differs, with the whole of the words at its ends. */
 static void
-words_cut(const struct learn_window *window, int stream, bool left, bool right, struct words *words)
+words_cut(const struct learn_window *window, int stream, const struct hunk *all, bool left,
+    bool right, struct words *words)
 {
 	const unsigned char *bytes = window->bytes[stream];
-	size_t at = window->begin[stream], end = window->end[stream];
+	size_t at = all->begin[stream], end = all->end[stream];
 
 	while (left && at > 0 && byte_is_word(bytes[at - 1]))
 		at--;
@@ -186,10 +190,9 @@ hunk_extend(struct hunk *hunks, int count, const struct words words[2], const si
 
 static int
 common_walk(const struct learn_window *window, const struct words words[2], common_table lengths,
-    struct hunk *hunks)
+    struct hunk *hunks, int count)
 {
 	size_t at[2] = {0, 0};
-	int count = 0;
 
 	while (at[0] < words[0].count || at[1] < words[1].count) {
 		size_t next[2] = {at[0], at[1]};
@@ -214,25 +217,28 @@ common_walk(const struct learn_window *window, const struct words words[2], comm
 	return count;
 }
 
+/* Split the bytes of `all`; in front of it, nothing else was split. */
 static int
-split_words(const struct learn_window *window, struct hunk *hunks)
+split_words(const struct learn_window *window, const struct hunk *all, bool first,
+    struct hunk *hunks, int count)
 {
 	struct words *words = calloc(2, sizeof(*words));
 	uint16_t(*lengths)[WINDOW_MAX + 1] = malloc(sizeof(common_table));
 	bool left = false, right = false;
-	int count = -1;
 
-	if (words == NULL || lengths == NULL)
+	if (words == NULL || lengths == NULL) {
+		count = -1;
 		goto out;
+	}
 	for (int i = 0; i < 2; i++)
-		if (window->end[i] > window->begin[i]) {
-			left |= byte_is_word(window->bytes[i][window->begin[i]]);
-			right |= byte_is_word(window->bytes[i][window->end[i] - 1]);
+		if (all->end[i] > all->begin[i]) {
+			left |= first && byte_is_word(window->bytes[i][all->begin[i]]);
+			right |= byte_is_word(window->bytes[i][all->end[i] - 1]);
 		}
-	words_cut(window, 0, left, right, &words[0]);
-	words_cut(window, 1, left, right, &words[1]);
+	words_cut(window, 0, all, left, right, &words[0]);
+	words_cut(window, 1, all, left, right, &words[1]);
 	common_fill(window, words, lengths);
-	count = common_walk(window, words, lengths, hunks);
+	count = common_walk(window, words, lengths, hunks, count);
 out:
 	free(words);
 	free(lengths);
@@ -258,10 +264,24 @@ split_token(const struct learn_window *window, struct hunk *hunks)
 int
 window_split(const struct learn_window *window, struct hunk hunks[HUNKS_MAX])
 {
-	if (window->token && !window_is_binary(window))
+	struct hunk rest = {{window->begin[0], window->begin[1]}, {window->end[0], window->end[1]}};
+	size_t size = rest.end[0] - rest.begin[0], binary = binary_count(window);
+	size_t fixed = window->fixed;
+	int count;
+
+	if (window->token && binary == 0)
 		return split_token(window, hunks);
-	if (window_is_binary(window) &&
-	    window->end[0] - window->begin[0] == window->end[1] - window->begin[1])
-		return split_bytes(window, hunks);
-	return split_words(window, hunks);
+	if (fixed > rest.begin[0] && fixed - rest.begin[0] > window->size[1] - rest.begin[1])
+		fixed = 0;
+	/* text of equal length, with a few bytes between that are none, goes by its words */
+	if (size == rest.end[1] - rest.begin[1] && binary * BINARY_SHARE > size)
+		return split_bytes(window, fixed > rest.end[0] ? fixed : rest.end[0], hunks);
+	if (fixed <= rest.begin[0])
+		return split_words(window, &rest, true, hunks, 0);
+	count = split_bytes(window, fixed, hunks);
+	rest.begin[1] += fixed - rest.begin[0];
+	rest.begin[0] = fixed;
+	if (count == -1 || rest.begin[0] >= rest.end[0] || rest.begin[1] >= rest.end[1])
+		return count;
+	return split_words(window, &rest, false, hunks, count);
 }

@@ -19,8 +19,10 @@ struct learn_window {
 	uint64_t unseen[2];	 /* so many more bytes of the difference are not shown */
 	bool cut;		 /* there are some, so that the difference ends the window */
 	bool token; /* is part of a token of more than words, such as base64: set by the caller */
-	size_t wide_begin, wide_end; /* recorded bytes that vary although they are equal here: set
-					by the caller, none at first */
+	/* Set by the caller: recorded bytes that vary although they are equal here, and where what
+	 * has the same length in both streams ends. */
+	bool varies[WINDOW_MAX];
+	size_t fixed;
 };
 
 void window_init(struct learn_window *window, const struct align_difference *difference);

@@ -272,6 +272,40 @@ test_stream_few(void)
 		pattern_free(patterns[i]);
 }
 
+/* Expect the pattern's first group to have taken "from-to" of a match, "" nothing. */
+static void
+expect_group(const char *text, size_t groups, const char *match, size_t size, const char *expected)
+{
+	struct pattern *pattern = compiled(text);
+	char found[64] = "";
+	size_t begin, end;
+
+	EXPECT(pattern_groups(pattern) == groups);
+	for (int i = 0; i < 2; i++) { /* the second time it is compiled already */
+		if (pattern_group(pattern, (const unsigned char *)match, size, &begin, &end))
+			snprintf(found, sizeof(found), "%zu-%zu", begin, end);
+		if (strcmp(found, expected) != 0)
+			fprintf(stderr, "%s: is %s, should be %s\n", text, found, expected);
+		EXPECT(strcmp(found, expected) == 0);
+	}
+	pattern_free(pattern);
+}
+#define GROUP(text, groups, match, expected)                                                       \
+	expect_group(text, groups, match, sizeof(match) - 1, expected)
+
+static void
+test_groups(void)
+{
+	GROUP("sid=([a-z]+);", 1, "sid=abc;", "4-7");
+	GROUP("sid=[a-z]+;", 0, "sid=abc;", "");
+	GROUP("a(b)?c", 1, "ac", "");
+	GROUP("a(b*)c", 1, "ac", "1-1");
+	GROUP("(a)(b)", 2, "ab", "0-1");
+	GROUP("^k([\\x00-\\xff])$", 1, "k\0", "1-2");
+	GROUP("x([^;]*)", 1, "y", "");	   /* no match */
+	GROUP("x([^;]*)", 1, "xab;c", ""); /* not all of it is one */
+}
+
 int
 main(void)
 {
@@ -283,6 +317,7 @@ main(void)
 	test_long();
 	test_stream_pieces();
 	test_stream_few();
+	test_groups();
 	puts("ok pattern_test");
 	return 0;
 }
