@@ -159,11 +159,21 @@ pending_free(struct report *report, struct report_pending *pending)
 	free(pending);
 }
 
+/* The same in every place where the logs may lie. */
+static const char *
+base_name(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : name;
+}
+
 void
 report_difference(struct report *report, const void *key, const char *name, enum side side,
     const struct align_difference *difference)
 {
-	struct report_found found = {.name = name, .side = side, .difference = difference};
+	struct report_found found = {
+	    .name = base_name(name), .side = side, .difference = difference};
 	struct report_pending *pending = pending_get(report, key);
 	FILE *stream = report->config.stream;
 
@@ -184,13 +194,15 @@ int
 report_connection(struct report *report, const struct report_connection *connection)
 {
 	struct report_pending *pending = pending_find(report, connection->key);
+	struct report_connection told = *connection;
 	const char *details = "";
 
+	told.name = base_name(connection->name);
 	if (pending != NULL)
 		details = report_buffer_read(report, &pending->details);
 	errno = 0;
 	report->ops->connection(
-	    report, connection, details, pending != NULL ? pending->details.size : 0);
+	    report, &told, details, pending != NULL ? pending->details.size : 0);
 	report_check(report);
 	report->told[connection->result]++;
 	pending_free(report, pending);

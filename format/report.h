@@ -35,7 +35,7 @@ enum report_result {
 
 /* One connection, when it is done. */
 struct report_connection {
-	const char *name; /* of its log */
+	const char *name; /* of its log; told without its directory */
 	const void *key;  /* as told to report_difference() */
 	enum report_result result;
 	const char *reason; /* one line, why it failed, was skipped, or differs without a difference

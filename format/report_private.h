@@ -92,7 +92,7 @@ void report_put_seconds(FILE *stream, int64_t nanoseconds);
 void report_put_outcome(
     struct report *report, FILE *stream, const struct report_connection *connection);
 
-/* "server: recorded 1 byte at 1042, live 3 bytes at 1042" */
+/* "server: recorded 1 byte at byte 1042, live 3 bytes at byte 1042" */
 void report_put_place(struct report *report, FILE *stream, const struct report_found *found);
 
 /* All that is told at the end, for people: some lines. */

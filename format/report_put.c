@@ -103,7 +103,7 @@ report_put_place(struct report *report, FILE *stream, const struct report_found 
 
 	fputs(found->side == SIDE_CLIENT ? "client: " : "server: ", stream);
 	for (int i = 0; i < 2; i++)
-		fprintf(stream, "%s%s %s at %llu", i > 0 ? ", " : "", report->config.names[i],
+		fprintf(stream, "%s%s %s at byte %llu", i > 0 ? ", " : "", report->config.names[i],
 		    report_count(difference->size[i], "byte", size),
 		    (unsigned long long)difference->offset[i]);
 }

@@ -70,7 +70,7 @@ differ(struct report *report, const void *key, uint64_t offset, struct bytes bef
 		difference.after[i] = (const unsigned char *)after.data;
 		difference.after_size[i] = after.size;
 	}
-	report_difference(report, key, "log_1", SIDE_SERVER, &difference);
+	report_difference(report, key, "in/log_1", SIDE_SERVER, &difference);
 }
 
 static void
@@ -118,7 +118,7 @@ test_text_blocks(void)
 {
 	expect_block(1042, B("HTTP/1.1 200 OK\r\nServer: nginx/1."), B("18"), B("22.1"),
 	    B(" x\r\n\r\nhello"),
-	    "log_1: server: recorded 2 bytes at 1042, live 4 bytes at 1047\n"
+	    "log_1: server: recorded 2 bytes at byte 1042, live 4 bytes at byte 1047\n"
 	    "    TTP/1.1 200 OK\\r\\n\n"
 	    "  - Server: nginx/1.18 x\\r\\n\n"
 	    "                    ^^\n"
@@ -128,7 +128,7 @@ test_text_blocks(void)
 	    "    hello\n"
 	    "\n");
 	expect_block(17, B("HTTP/1.1 200 OK\r\n"), B(""), B("X: 1\r\n"), B("Y: 2\r\n"),
-	    "log_1: server: recorded 0 bytes at 17, live 6 bytes at 22\n"
+	    "log_1: server: recorded 0 bytes at byte 17, live 6 bytes at byte 22\n"
 	    "    HTTP/1.1 200 OK\\r\\n\n"
 	    "  + X: 1\\r\\n\n"
 	    "    ^^^^^^^^\n"
@@ -142,7 +142,7 @@ test_text_blocks(void)
 	    "         ^\n"
 	    "\n");
 	expect_block(5, B("+PONG"), B("\r\n"), B("\n"), B("+PONG\r\n"),
-	    "at 5, live 1 byte at 10\n"
+	    "at byte 5, live 1 byte at byte 10\n"
 	    "  - +PONG\\r\\n\n"
 	    "         ^^^^\n"
 	    "  + +PONG\\n\n"
@@ -187,7 +187,8 @@ test_text_folds(void)
 	differ(sheet.report, &sheet, 9, B("a"), B("b"), (struct bytes){many, sizeof(many)},
 	    B("after"));
 	text = sheet_end(&sheet, &(struct report_summary){0});
-	expect_holds(text, "recorded 1 byte at 9, live 600 bytes at 14\n  - abafter\n     ^\n");
+	expect_holds(
+	    text, "recorded 1 byte at byte 9, live 600 bytes at byte 14\n  - abafter\n     ^\n");
 	expect_holds(text, "^\n  + xxx");
 	expect_holds(text, "x\n    ^^^^");
 	expect_holds(text, "  + (344 bytes more)\n");
@@ -250,7 +251,7 @@ test_text_connections(void)
 		differ(sheet.report, &other, 2000 + i, B("a"), B("b"), B("c"), B("d"));
 	}
 	EXPECT(report_connection(sheet.report, &connection) == 0);
-	connection = (struct report_connection){.name = "equal_1", .key = &other};
+	connection = (struct report_connection){.name = "in/a/equal_1", .key = &other};
 	EXPECT(report_connection(sheet.report, &connection) == 0);
 	connection.reason = "but odd";
 	EXPECT(report_connection(sheet.report, &connection) == 0);
@@ -259,8 +260,8 @@ test_text_connections(void)
 	connection = (struct report_connection){.name = "a\nb\\", .result = REPORT_SKIPPED};
 	EXPECT(report_connection(sheet.report, &connection) == 0);
 	text = sheet_end(&sheet, &(struct report_summary){0});
-	EXPECT(count_of(text, "recorded 1 byte at 100") == 2);
-	EXPECT(count_of(text, "recorded 1 byte at 200") == 2);
+	EXPECT(count_of(text, "recorded 1 byte at byte 100") == 2);
+	EXPECT(count_of(text, "recorded 1 byte at byte 200") == 2);
 	expect_holds(text,
 	    "\nlog_1: different: 3 differences in 100 bytes (the first 2 are shown): "
 	    "the server \\x1b is still open\n"
@@ -354,7 +355,7 @@ test_text_summary(void)
 
 /* -- all formats -- */
 
-static const char evil[] = "a # TODO \\# x\nnot ok 3\x1b[2J]]></testcase><&\"'\xc3\xa9\xff\xc2\x9b";
+static const char evil[] = "a # TODO \\# x\nnot ok 3\x1b[2J]]><testcase><&\"'\xc3\xa9\xff\xc2\x9b";
 
 /* Two connections of one name at the same time, and one of each other result. */
 static void
@@ -403,13 +404,13 @@ test_tap(void)
 	EXPECT(strncmp(text, "TAP version 13\nnot ok 1 - log_1\n", 32) == 0);
 	expect_holds(text, "not ok 1 - log_1\n"
 			   "# different: 1 difference in 10 bytes\n"
-			   "# server: recorded 2 bytes at 1042, live 3 bytes at 1047\n"
+			   "# server: recorded 2 bytes at byte 1042, live 3 bytes at byte 1047\n"
 			   "#   - \"\\x1b\"\"\n"
 			   "#   + \"<\\x00>\"\n"
 			   "not ok 2 - log_1\n"
 			   "# different: 2 differences in 10 bytes\n"
-			   "# server: recorded 1 byte at 7777, live 1 byte at 7782\n");
-	expect_holds(text, "\nok 3 - a \\# TODO \\\\\\# x\\nnot ok 3\\x1b[2J]]></testcase><&\"'"
+			   "# server: recorded 1 byte at byte 7777, live 1 byte at byte 7782\n");
+	expect_holds(text, "\nok 3 - a \\# TODO \\\\\\# x\\nnot ok 3\\x1b[2J]]><testcase><&\"'"
 			   "\\xc3\\xa9\\xff\\xc2\\x9b\n"
 			   "not ok 4 - a \\#");
 	expect_holds(text, "\n# failed: connect: <refused>\\n\nok 5 - a \\#");
@@ -442,9 +443,8 @@ test_junit(void)
 	EXPECT(count_of(text, "<error ") == 1 && count_of(text, "<skipped ") == 1);
 	expect_holds(text, "name=\"log_1\" time=\"1.500000000\"><failure message=\"different: 1 "
 			   "difference in 10 bytes\" type=\"different\">server: recorded 2 bytes");
-	expect_holds(text,
-	    "name=\"a # TODO \\# x\\nnot ok 3\\x1b[2J]]&gt;&lt;/testcase&gt;&lt;&amp;"
-	    "&quot;'\\xc3\\xa9\\xff\\xc2\\x9b\" time=\"0.000000000\"/>");
+	expect_holds(text, "name=\"a # TODO \\# x\\nnot ok 3\\x1b[2J]]&gt;&lt;testcase&gt;&lt;&amp;"
+			   "&quot;'\\xc3\\xa9\\xff\\xc2\\x9b\" time=\"0.000000000\"/>");
 	expect_holds(text, "<error message=\"failed: connect: &lt;refused&gt;\\n\"");
 	expect_holds(text, "<property name=\"live p50\" value=\"0.00");
 	expect_holds(text, "name=\"response times\"><failure");
