@@ -22,6 +22,7 @@ align_new(const struct align_config *config)
 	align->config = *config;
 	if (config->masks != NULL && config->masks->count == 0)
 		align->config.masks = NULL;
+	align->in_lines = config->masks != NULL && mask_set_in_lines(config->masks);
 	align->scan_due = SCAN_STEP;
 	return align;
 }
@@ -104,31 +105,34 @@ align_common(const unsigned char *one, const unsigned char *other, size_t size)
 }
 
 /* Move the anchors up to where no match that covers `at` can begin, judging by what both streams
- * have in common. */
-static void
+ * have in common. Returns -1 with errno. */
+static int
 anchors_scan(struct align *align)
 {
 	struct align_bytes *recorded = &align->streams[ALIGN_RECORDED];
 	struct align_bytes *live = &align->streams[ALIGN_LIVE];
-	const struct mask_set *masks = align->config.masks;
-	struct automaton_span span = {.data = recorded->data,
-	    .size = (size_t)(recorded->at - recorded->base),
-	    .from = (size_t)(recorded->anchor - recorded->base),
-	    .at_start = recorded->base == 0};
-	struct automaton_match match;
+	size_t size = (size_t)(recorded->at - recorded->base);
+	size_t from = (size_t)(recorded->anchor - recorded->base);
+	const struct automaton_span span = {
+	    recorded->data, size, from, size, recorded->base == 0, false};
+	struct mask_scan_match next;
+	struct mask_scan scan;
 	uint64_t anchor;
 
-	span.before = span.size;
-	while (automaton_search(masks->automaton, &span, &match), match.certain && match.found)
-		span.from = match.end;
-	anchor = recorded->base + (match.certain ? span.size : match.alive);
+	if (mask_scan_init(&scan, align->config.masks, &span) != 0)
+		return -1;
+	while (mask_scan_next(&scan, from, &next), next.certain && next.found)
+		from = next.match.end;
+	mask_scan_release(&scan);
+	anchor = recorded->base + (next.certain ? size : next.alive);
 	live->anchor += anchor - recorded->anchor;
 	recorded->anchor = anchor;
 	align->scan_due = recorded->at + SCAN_STEP + (recorded->at - anchor);
+	return 0;
 }
 
-/* Pass over what both have in common. */
-static void
+/* Pass over what both have in common. Returns -1 with errno. */
+static int
 equal_pass(struct align *align)
 {
 	struct align_bytes *recorded = &align->streams[ALIGN_RECORDED];
@@ -138,7 +142,7 @@ equal_pass(struct align *align)
 	const unsigned char *begin, *newline;
 
 	if (common == 0)
-		return;
+		return 0;
 	begin = align_bytes_from(recorded, recorded->at);
 	if (!align->config.sizes_only)
 		common = align_common(begin, align_bytes_from(live, live->at), common);
@@ -147,17 +151,18 @@ equal_pass(struct align *align)
 	if (align->config.masks == NULL || align->config.sizes_only) {
 		recorded->anchor = recorded->at;
 		live->anchor = live->at;
-		return;
+		return 0;
 	}
-	newline = mask_set_in_lines(align->config.masks) ? memrchr(begin, '\n', common) : NULL;
+	newline = align->in_lines ? memrchr(begin, '\n', common) : NULL;
 	if (newline != NULL) {
 		size_t behind = common - (size_t)(newline + 1 - begin);
 		recorded->anchor = recorded->at - behind;
 		live->anchor = live->at - behind;
 	} else if (recorded->at >= align->scan_due &&
 		   recorded->at - recorded->anchor >= SCAN_STEP) {
-		anchors_scan(align);
+		return anchors_scan(align);
 	}
+	return 0;
 }
 
 /* Do the streams differ at `at`, as far as one can see? */
@@ -199,7 +204,8 @@ align_process(struct align *align)
 
 	for (;;) {
 		if (align->state == ALIGN_EQUAL) {
-			equal_pass(align);
+			if (equal_pass(align) != 0)
+				return -1;
 			if (!differs_here(align))
 				return 0;
 			state_enter(align, masked ? ALIGN_TOKEN : ALIGN_DIFFER);

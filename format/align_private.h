@@ -40,6 +40,7 @@ struct align_open {
 
 struct align {
 	struct align_config config;
+	bool in_lines; /* no mask's match holds a newline */
 	enum align_state state;
 	struct align_bytes streams[2];
 	uint64_t differences;
@@ -76,10 +77,9 @@ align_bytes_from(const struct align_bytes *bytes, uint64_t offset)
 	return bytes->data + (offset - bytes->base);
 }
 
-/* The first mask match that begins in [from, before) of the stream, before which nothing is
- * masked. */
-void align_search(const struct align *align, enum align_stream stream, uint64_t from,
-    uint64_t before, struct automaton_match *match);
+/* Begin a search of the stream for masks in [from, before). Returns -1 with errno. */
+int align_scan_init(struct mask_scan *scan, const struct align *align, enum align_stream stream,
+    uint64_t from, uint64_t before);
 
 /* How many bytes are alike. */
 size_t align_common(const unsigned char *one, const unsigned char *other, size_t size);
@@ -102,8 +102,8 @@ void align_masked_tell(
 /* Tell the live match that stands at the end of what has come. */
 void align_token_tell(struct align *align);
 
-/* The match at the end of the live bytes that are so far all alike, if a recorded one goes on
- * there. */
+/* Tell the match at the end of the live bytes, which are so far all alike, if a recorded one goes
+ * on there. */
 void align_token_unfinished(struct align *align);
 
 /* Find where both go on alike, and tell what differs. */

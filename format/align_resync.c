@@ -146,9 +146,9 @@ differences_tell(struct align *align, const struct align_symbols symbols[2], con
 		streams[k].at = streams[k].anchor = until[k];
 }
 
-/* Look again when there is an eighth more, or all that is asked for. */
+/* Look again when there is an eighth more, at least `needed` bytes, or all that is asked for. */
 static void
-look_later(struct align *align)
+look_later(struct align *align, size_t needed)
 {
 	size_t most = ALIGN_WINDOW + (align->config.masks != NULL ? PATTERN_MATCH_MAX : 0);
 	size_t live = align_bytes_ahead(&align->streams[ALIGN_LIVE]);
@@ -164,6 +164,8 @@ look_later(struct align *align)
 	for (int i = 0; i < 2; i++) {
 		struct align_bytes *bytes = &align->streams[i];
 		size_t ahead = align_bytes_ahead(bytes), wanted = ahead + ahead / 8 + 1;
+		if (wanted < needed)
+			wanted = needed;
 		if (ahead < goals[i] && wanted > goals[i])
 			wanted = goals[i];
 		bytes->due = bytes->at + wanted;
@@ -190,9 +192,9 @@ window_pass(struct align *align, const struct align_symbols symbols[2])
 	return sizes[0] + sizes[1] > 0 ? ALIGN_REFUSED : ALIGN_WAITING;
 }
 
-/* Try with what was read; `last`: more will not be looked at. */
+/* Try with what was read; `last`: more will not be looked at. `*needed`: so many bytes it takes. */
 static enum align_verdict
-stretch_try(struct align *align, const struct align_symbols symbols[2], bool last)
+stretch_try(struct align *align, const struct align_symbols symbols[2], bool last, size_t *needed)
 {
 	struct meeting best;
 	bool no_memory, found = align_symbols_meet(symbols, best.place, &no_memory);
@@ -204,6 +206,8 @@ stretch_try(struct align *align, const struct align_symbols symbols[2], bool las
 		differences_tell(align, symbols, best.place);
 		return ALIGN_PASSED;
 	}
+	if (found)
+		*needed = best.place[0] + best.place[1] + ALIGN_AGREE;
 	return last ? window_pass(align, symbols) : ALIGN_WAITING;
 }
 
@@ -217,7 +221,7 @@ is_settled(const struct align_symbols *own, const struct align_symbols *other, s
 
 /* Try with stretches of `size` bytes. `*longer`: if it takes more, there is more. */
 static enum align_verdict
-stretches_try(struct align *align, size_t size, bool *longer)
+stretches_try(struct align *align, size_t size, bool *longer, size_t *needed)
 {
 	struct align_symbols symbols[2] = {{0}};
 	enum align_verdict verdict = ALIGN_NO_MEMORY;
@@ -228,7 +232,7 @@ stretches_try(struct align *align, size_t size, bool *longer)
 		goto release;
 	last = is_settled(&symbols[0], &symbols[1], size) &&
 	       is_settled(&symbols[1], &symbols[0], size);
-	verdict = stretch_try(align, symbols, last);
+	verdict = stretch_try(align, symbols, last, needed);
 	*longer = (symbols[0].full || symbols[1].full) && !last;
 release:
 	align_symbols_release(&symbols[0]);
@@ -240,15 +244,16 @@ enum align_verdict
 align_resync(struct align *align)
 {
 	enum align_verdict verdict;
+	size_t needed = ALIGN_AGREE + 1;
 
 	do {
 		bool longer = true;
 		verdict = ALIGN_WAITING;
 		for (size_t size = STRETCH_LEAST;
 		     size <= ALIGN_WINDOW && longer && verdict == ALIGN_WAITING; size *= 4)
-			verdict = stretches_try(align, size, &longer);
+			verdict = stretches_try(align, size, &longer, &needed);
 	} while (verdict == ALIGN_REFUSED); /* part of it was dropped */
 	if (verdict == ALIGN_WAITING)
-		look_later(align);
+		look_later(align, needed);
 	return verdict;
 }

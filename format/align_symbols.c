@@ -22,33 +22,37 @@ bytes_put(struct align_symbols *symbols, const unsigned char *data, size_t from,
 	}
 }
 
-/* Put the bytes and the matches between `at` and `at + size`; a match may end behind it. Returns
- * how far it got. */
-static size_t
-matches_put(
-    struct align_symbols *symbols, const struct align *align, enum align_stream stream, size_t size)
+/* Put the bytes and the matches between `at` and `at + size`; a match may end behind it. `*done`
+ * tells how far that led. Returns -1 with errno. */
+static int
+matches_put(struct align_symbols *symbols, const struct align *align, enum align_stream stream,
+    size_t size, size_t *done)
 {
 	const struct align_bytes *bytes = &align->streams[stream];
 	const unsigned char *data = align_bytes_from(bytes, bytes->at);
-	size_t skipped = (size_t)(bytes->at - bytes->base), done = 0;
+	size_t skipped = (size_t)(bytes->at - bytes->base);
+	struct mask_scan_match next;
+	struct mask_scan scan;
 
-	while (done < size) {
-		struct automaton_match match;
+	if (align_scan_init(&scan, align, stream, bytes->at, bytes->at + size) != 0)
+		return -1;
+	do {
 		size_t until = size;
-		align_search(align, stream, bytes->at + done, bytes->at + size, &match);
-		if (!match.certain && match.alive - skipped < until)
-			until = match.alive - skipped;
-		else if (match.certain && match.found)
-			until = match.begin - skipped;
-		bytes_put(symbols, data, done, until);
-		done = until;
-		if (!match.certain || !match.found)
+		mask_scan_next(&scan, skipped + *done, &next);
+		if (!next.certain && next.alive - skipped < until)
+			until = next.alive - skipped;
+		else if (next.certain && next.found)
+			until = next.match.begin - skipped;
+		bytes_put(symbols, data, *done, until);
+		*done = until;
+		if (!next.certain || !next.found)
 			break;
-		symbols->codes[symbols->count] = 256 + (uint32_t)match.pattern;
-		symbols->places[symbols->count++] = (uint32_t)done;
-		done = match.end - skipped;
-	}
-	return done;
+		symbols->codes[symbols->count] = 256 + (uint32_t)next.match.mask;
+		symbols->places[symbols->count++] = (uint32_t)*done;
+		*done = next.match.end - skipped;
+	} while (*done < size);
+	mask_scan_release(&scan);
+	return 0;
 }
 
 int
@@ -63,15 +67,14 @@ align_symbols_read(
 		size = ahead;
 	symbols->codes = reallocarray(NULL, size + 1, sizeof(*symbols->codes));
 	symbols->places = reallocarray(NULL, size + 1, sizeof(*symbols->places));
-	if (symbols->codes == NULL || symbols->places == NULL) {
-		align_symbols_release(symbols);
+	if (symbols->codes == NULL || symbols->places == NULL)
 		return -1;
-	}
 	if (size > 0 && (align->config.masks == NULL || align->config.sizes_only)) {
 		bytes_put(symbols, align_bytes_from(bytes, bytes->at), 0, size);
 		done = size;
 	} else if (size > 0) {
-		done = matches_put(symbols, align, stream, size);
+		if (matches_put(symbols, align, stream, size, &done) != 0)
+			return -1;
 	}
 	symbols->places[symbols->count] = (uint32_t)done;
 	symbols->complete = bytes->ended && done == ahead;

@@ -14,7 +14,8 @@ struct align_symbols {
 	bool full;     /* all that was asked for; the stream goes on */
 };
 
-/* Read `size` bytes from `at` on, or as many as are there and certain. Returns -1 with errno. */
+/* Read `size` bytes from `at` on, or as many as are there and certain. Returns -1 with errno;
+ * release in either case. */
 int align_symbols_read(struct align_symbols *symbols, const struct align *align,
     enum align_stream stream, size_t size);
 void align_symbols_release(struct align_symbols *symbols);

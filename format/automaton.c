@@ -8,6 +8,10 @@
 #include "format/automaton_program.h"
 #include "format/pattern_translate.h"
 
+/* How far is gone on from where a match that became too long began; see search_go_back(). */
+#define LEAP_LEAST 64
+#define LEAP_GROWTH 8
+
 /* A state the machine is in, and where the match begins that led to it. */
 struct thread {
 	size_t state;
@@ -22,8 +26,6 @@ struct thread_list {
 
 struct automaton {
 	struct program program;
-	size_t *entries; /* first state of each pattern */
-	size_t count;
 	bool newlines;	 /* a match may hold one */
 	bool first[256]; /* may a match begin with that byte */
 	/* room for a search, as many as there are states */
@@ -33,12 +35,6 @@ struct automaton {
 	size_t round;
 };
 
-struct automaton *
-automaton_new(void)
-{
-	return calloc(1, sizeof(struct automaton));
-}
-
 void
 automaton_free(struct automaton *automaton)
 {
@@ -46,7 +42,6 @@ automaton_free(struct automaton *automaton)
 		return;
 	free(automaton->program.states);
 	free(automaton->program.sets);
-	free(automaton->entries);
 	free(automaton->now.threads);
 	free(automaton->next.threads);
 	free(automaton->stack);
@@ -60,53 +55,25 @@ automaton_in_lines(const struct automaton *automaton)
 	return !automaton->newlines;
 }
 
-static int
-room_fit(struct automaton *automaton)
-{
-	size_t count = automaton->program.count + 1;
-	size_t *stack = reallocarray(automaton->stack, 2 * count, sizeof(*stack));
-	size_t *marks;
-	struct thread *threads;
-
-	if (stack == NULL)
-		return -1;
-	automaton->stack = stack;
-	marks = reallocarray(automaton->marks, count, sizeof(*marks));
-	if (marks == NULL)
-		return -1;
-	automaton->marks = marks;
-	memset(marks, 0, count * sizeof(*marks));
-	automaton->round = 0;
-	threads = reallocarray(automaton->now.threads, count, sizeof(*threads));
-	if (threads == NULL)
-		return -1;
-	automaton->now.threads = threads;
-	threads = reallocarray(automaton->next.threads, count, sizeof(*threads));
-	if (threads == NULL)
-		return -1;
-	automaton->next.threads = threads;
-	return 0;
-}
-
 /* Where a search stands. */
 struct search {
 	struct automaton *automaton;
 	const struct automaton_span *span;
 	struct automaton_match *match;
 	size_t at;
+	bool expired; /* something that began as a match became too long */
+	size_t start; /* where the last such thing began */
+	size_t leap;  /* how far to go on from there */
 };
 
 static void
-match_take(struct search *search, size_t pattern, size_t start)
+match_take(struct search *search, size_t start)
 {
 	struct automaton_match *match = search->match;
 
-	if (match->found &&
-	    (match->begin < start ||
-		(match->begin == start && match->end == search->at && match->pattern <= pattern)))
+	if (match->found && match->begin < start)
 		return;
 	match->found = true;
-	match->pattern = pattern;
 	match->begin = start;
 	match->end = search->at;
 }
@@ -146,7 +113,7 @@ thread_add(struct search *search, struct thread_list *list, size_t state, size_t
 				list->threads[list->count++] = (struct thread){state, start};
 			break;
 		case STATE_MATCH:
-			match_take(search, here->a, start);
+			match_take(search, start);
 			break;
 		case STATE_BYTE:
 			list->threads[list->count++] = (struct thread){state, start};
@@ -173,9 +140,28 @@ threads_step(struct search *search, unsigned char byte)
 		if (state->type != STATE_BYTE ||
 		    !byte_set_holds(&automaton->program.sets[state->a], byte))
 			continue;
-		if (search->at - thread->start <= PATTERN_MATCH_MAX)
+		if (search->at - thread->start <= PATTERN_MATCH_MAX) {
 			thread_add(search, &automaton->now, thread->state + 1, thread->start);
+		} else if (!search->expired) {
+			search->expired = true;
+			search->start = thread->start;
+		}
 	}
+}
+
+/*
+ * What became too long has hidden what began behind it and came to the same states: go back there.
+ * Not to each place, or that would take the square of the time: further and further.
+ */
+static void
+search_go_back(struct search *search)
+{
+	search->expired = false;
+	if (search->match->found)
+		return;
+	search->at = search->start + search->leap;
+	search->leap *= LEAP_GROWTH;
+	search->automaton->now.count = 0;
 }
 
 /* Let go of threads that cannot beat the match found: those that begin behind it. */
@@ -203,7 +189,7 @@ void
 automaton_search(
     struct automaton *automaton, const struct automaton_span *span, struct automaton_match *match)
 {
-	struct search search = {automaton, span, match, span->from};
+	struct search search = {automaton, span, match, span->from, .leap = LEAP_LEAST};
 	size_t before = span->before < span->size ? span->before : span->size;
 	struct thread_list *now = &automaton->now;
 
@@ -219,14 +205,15 @@ automaton_search(
 			automaton->round++; /* what was marked on the way here is gone */
 		}
 		if (!match->found && search.at < before && automaton->first[span->data[search.at]])
-			for (size_t i = 0; i < automaton->count; i++)
-				thread_add(&search, now, automaton->entries[i], search.at);
+			thread_add(&search, now, 0, search.at);
 		threads_cut(&search);
 		if (search.at >= span->size)
 			break;
 		if (now->count > 0) {
 			threads_step(&search, span->data[search.at]);
 			threads_cut(&search);
+			if (search.expired)
+				search_go_back(&search);
 		} else if (!match->found) {
 			search.at++;
 		}
@@ -236,17 +223,17 @@ automaton_search(
 		match->alive = now->threads[0].start;
 }
 
-/* -- adding patterns -- */
+/* -- making one -- */
 
-/* Which bytes may the pattern that enters at `entry` begin with? Anchors are taken to hold. */
+/* Which bytes may a match begin with? Anchors are taken to hold. */
 static void
-first_add(struct automaton *automaton, size_t entry)
+first_fill(struct automaton *automaton)
 {
 	const struct program *program = &automaton->program;
 	size_t depth = 0;
 
 	automaton->round++;
-	automaton->stack[depth++] = entry;
+	automaton->stack[depth++] = 0;
 	while (depth > 0) {
 		size_t state = automaton->stack[--depth];
 		const struct state *here = &program->states[state];
@@ -276,38 +263,48 @@ first_add(struct automaton *automaton, size_t entry)
 	}
 }
 
-int
-automaton_add(struct automaton *automaton, const char *text)
+/* Make room for searches. Returns -1 with errno. */
+static int
+room_make(struct automaton *automaton)
 {
-	struct program *program = &automaton->program;
-	size_t entry = program->count, sets = program->set_count, length, *entries;
-	char *regex = malloc(PATTERN_TRANSLATED_MAX(strlen(text)));
+	size_t count = automaton->program.count;
 
-	if (regex == NULL)
-		return -1;
-	entries = reallocarray(automaton->entries, automaton->count + 1, sizeof(*entries));
-	if (entries == NULL)
+	automaton->stack = calloc(count, 2 * sizeof(*automaton->stack));
+	automaton->marks = calloc(count, sizeof(*automaton->marks));
+	automaton->now.threads = calloc(count, sizeof(*automaton->now.threads));
+	automaton->next.threads = calloc(count, sizeof(*automaton->next.threads));
+	return automaton->stack != NULL && automaton->marks != NULL &&
+		       automaton->now.threads != NULL && automaton->next.threads != NULL
+		   ? 0
+		   : -1;
+}
+
+struct automaton *
+automaton_new(const char *text)
+{
+	struct automaton *automaton = calloc(1, sizeof(*automaton));
+	char *regex = malloc(PATTERN_TRANSLATED_MAX(strlen(text)));
+	struct program *program;
+	size_t length;
+
+	if (automaton == NULL || regex == NULL)
 		goto fail;
-	automaton->entries = entries;
+	program = &automaton->program;
 	if (pattern_translate(text, regex, &length) != NULL) {
 		errno = EINVAL;
 		goto fail;
 	}
-	if (program_append(program, regex, length) != 0)
+	if (program_append(program, regex, length) != 0 ||
+	    program_state(program, STATE_MATCH, 0, 0) == SIZE_MAX || room_make(automaton) != 0)
 		goto fail;
-	if (program_state(program, STATE_MATCH, automaton->count, 0) == SIZE_MAX ||
-	    room_fit(automaton) != 0)
-		goto fail;
-	for (size_t i = sets; i < program->set_count; i++)
+	for (size_t i = 0; i < program->set_count; i++)
 		if (byte_set_holds(&program->sets[i], '\n'))
 			automaton->newlines = true;
-	entries[automaton->count++] = entry;
-	first_add(automaton, entry);
+	first_fill(automaton);
 	free(regex);
-	return 0;
+	return automaton;
 fail:
 	free(regex);
-	program->count = entry;
-	program->set_count = sets;
-	return -1;
+	automaton_free(automaton);
+	return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * Several patterns searched at once in bytes that may still go on, in one pass: unlike regex(3)
- * it tells whether what is to come could change the answer. What masks are searched with.
+ * A pattern searched in bytes that may still go on: unlike regex(3) it tells whether what is to
+ * come could change the answer. What masks are searched with.
  */
 #ifndef FORMAT_AUTOMATON_H
 #define FORMAT_AUTOMATON_H
@@ -12,14 +12,11 @@
 
 struct automaton;
 
-struct automaton *automaton_new(void); /* NULL with errno */
+/* Returns NULL with errno: ENOMEM, or EINVAL if it is none that pattern_new() takes. */
+struct automaton *automaton_new(const char *text);
 void automaton_free(struct automaton *automaton);
 
-/* Add a pattern; its index is how many were added before it. Returns -1 with errno: ENOMEM, or
- * EINVAL if it is none that pattern_new() takes. */
-int automaton_add(struct automaton *automaton, const char *text);
-
-/* Does no match of any pattern hold a newline, so that each line can be searched by itself? */
+/* Does no match hold a newline, so that each line can be searched by itself? */
 bool automaton_in_lines(const struct automaton *automaton);
 
 /* What is searched: `size` bytes, of which a match begins in [from, before). */
@@ -40,6 +37,11 @@ struct automaton_match {
 	size_t alive; /* if not certain: a match may yet begin here, none before it does */
 };
 
+/*
+ * Takes time with the size of the span, the pattern's size, and the length of what begins as a
+ * match and is none. Where that is longer than PATTERN_MATCH_MAX, some of the matches that begin
+ * within it may not be found.
+ */
 void automaton_search(
     struct automaton *automaton, const struct automaton_span *span, struct automaton_match *match);
 

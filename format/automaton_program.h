@@ -12,7 +12,7 @@ enum state_type {
 	STATE_JUMP,  /* goes on with `a` */
 	STATE_START, /* "^": goes on at the stream's beginning only */
 	STATE_END,   /* "$": at its end only */
-	STATE_MATCH  /* of pattern `a` */
+	STATE_MATCH  /* what was taken is a match */
 };
 
 struct state {

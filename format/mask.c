@@ -24,41 +24,49 @@ mask_set_init(struct mask_set *set)
 void
 mask_set_release(struct mask_set *set)
 {
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->count; i++) {
 		pattern_free(set->masks[i].pattern);
+		automaton_free(set->masks[i].automaton);
+	}
 	free(set->masks);
-	automaton_free(set->automaton);
 	mask_set_init(set);
 }
 
+/* Compile `text` both ways. Returns 0, or -1 with a reason. */
 static int
-fail(char *error, size_t error_size, int number)
+mask_compile(struct mask *mask, const char *text, char *error, size_t error_size)
 {
-	snprintf(error, error_size, "%s", strerror(number));
-	return -1;
+	struct pattern *pattern = pattern_new(text, error, error_size);
+	struct automaton *automaton = pattern != NULL ? automaton_new(text) : NULL;
+
+	if (pattern == NULL)
+		return -1;
+	if (automaton == NULL) {
+		snprintf(error, error_size, "%s", strerror(errno));
+		pattern_free(pattern);
+		return -1;
+	}
+	pattern_free(mask->pattern);
+	automaton_free(mask->automaton);
+	mask->pattern = pattern;
+	mask->automaton = automaton;
+	return 0;
 }
 
 int
 mask_set_add(struct mask_set *set, const char *text, char *error, size_t error_size)
 {
 	struct mask *masks = reallocarray(set->masks, set->count + 1, sizeof(*masks));
-	struct pattern *pattern;
 
-	if (masks == NULL)
-		return fail(error, error_size, errno);
-	set->masks = masks;
-	if (set->automaton == NULL)
-		set->automaton = automaton_new();
-	if (set->automaton == NULL)
-		return fail(error, error_size, errno);
-	pattern = pattern_new(text, error, error_size);
-	if (pattern == NULL)
+	if (masks == NULL) {
+		snprintf(error, error_size, "%s", strerror(errno));
 		return -1;
-	if (automaton_add(set->automaton, text) != 0) {
-		pattern_free(pattern);
-		return fail(error, error_size, errno);
 	}
-	masks[set->count++] = (struct mask){.pattern = pattern};
+	set->masks = masks;
+	masks[set->count] = (struct mask){.pattern = NULL};
+	if (mask_compile(&masks[set->count], text, error, error_size) != 0)
+		return -1;
+	set->count++;
 	return 0;
 }
 
@@ -66,29 +74,7 @@ int
 mask_set_replace(
     struct mask_set *set, size_t index, const char *text, char *error, size_t error_size)
 {
-	struct pattern *pattern = pattern_new(text, error, error_size);
-	struct automaton *automaton;
-
-	if (pattern == NULL)
-		return -1;
-	automaton = automaton_new();
-	if (automaton == NULL)
-		goto fail;
-	for (size_t i = 0; i < set->count; i++) {
-		const struct pattern *each = i == index ? pattern : set->masks[i].pattern;
-		if (automaton_add(automaton, pattern_text(each)) != 0)
-			goto fail;
-	}
-	automaton_free(set->automaton);
-	set->automaton = automaton;
-	pattern_free(set->masks[index].pattern);
-	set->masks[index].pattern = pattern;
-	return 0;
-fail:
-	fail(error, error_size, errno);
-	automaton_free(automaton);
-	pattern_free(pattern);
-	return -1;
+	return mask_compile(&set->masks[index], text, error, error_size);
 }
 
 /* A name or a pattern as part of a message: without control characters, not endless. */
@@ -148,23 +134,93 @@ close:
 bool
 mask_set_in_lines(const struct mask_set *set)
 {
-	return set->automaton == NULL || automaton_in_lines(set->automaton);
+	for (size_t i = 0; i < set->count; i++)
+		if (!automaton_in_lines(set->masks[i].automaton))
+			return false;
+	return true;
+}
+
+/* -- searching -- */
+
+/* Is the match of the mask `mask` to be taken rather than `best`? */
+static bool
+is_better(const struct automaton_match *found, const struct mask_match *best)
+{
+	return found->begin < best->begin ||
+	       (found->begin == best->begin && found->end > best->end);
 }
 
 bool
 mask_set_find(const struct mask_set *set, const unsigned char *data, size_t size, size_t from,
     size_t before, bool at_start, bool at_end, struct mask_match *match)
 {
-	const struct automaton_span span = {data, size, from, before, at_start, at_end};
-	struct automaton_match found;
+	struct automaton_span span = {data, size, from, before, at_start, at_end};
+	bool any = false;
 
-	if (set->count == 0)
-		return false;
-	automaton_search(set->automaton, &span, &found);
-	if (!found.found)
-		return false;
-	*match = (struct mask_match){found.pattern, found.begin, found.end};
-	return true;
+	for (size_t i = 0; i < set->count; i++) {
+		struct automaton_match found;
+		automaton_search(set->masks[i].automaton, &span, &found);
+		if (!found.found || (any && !is_better(&found, match)))
+			continue;
+		any = true;
+		*match = (struct mask_match){i, found.begin, found.end};
+		span.before = found.begin + 1;
+	}
+	return any;
+}
+
+int
+mask_scan_init(
+    struct mask_scan *scan, const struct mask_set *set, const struct automaton_span *span)
+{
+	*scan = (struct mask_scan){.set = set, .span = *span};
+	scan->found = calloc(set->count, sizeof(*scan->found) + sizeof(*scan->known));
+	if (scan->found == NULL)
+		return -1;
+	scan->known = (bool *)(scan->found + set->count);
+	return 0;
+}
+
+void
+mask_scan_release(struct mask_scan *scan)
+{
+	free(scan->found);
+	scan->found = NULL;
+}
+
+/* Have it known what of mask `index` there is from `from` on. */
+static const struct automaton_match *
+scan_look(struct mask_scan *scan, size_t index, size_t from)
+{
+	struct automaton_match *found = &scan->found[index];
+
+	if (scan->known[index] && (!found->found || found->begin >= from) &&
+	    (found->certain || found->alive >= from))
+		return found;
+	scan->span.from = from;
+	scan->known[index] = true;
+	automaton_search(scan->set->masks[index].automaton, &scan->span, found);
+	return found;
+}
+
+void
+mask_scan_next(struct mask_scan *scan, size_t from, struct mask_scan_match *match)
+{
+	*match = (struct mask_scan_match){.certain = true};
+	for (size_t i = 0; i < scan->set->count; i++) {
+		const struct automaton_match *found = scan_look(scan, i, from);
+		if (!found->certain && (match->certain || found->alive < match->alive)) {
+			match->certain = false;
+			match->alive = found->alive;
+		}
+		if (found->found && (!match->found || is_better(found, &match->match))) {
+			match->found = true;
+			match->match = (struct mask_match){i, found->begin, found->end};
+		}
+	}
+	/* what may begin behind it does not matter */
+	if (match->found && match->alive > match->match.begin)
+		match->certain = true;
 }
 
 /* -- counting -- */
@@ -190,29 +246,32 @@ mask_counter_free(struct mask_counter *counter)
 	free(counter);
 }
 
-/* Count what is certain, and keep the rest. */
-static void
+/* Count what is certain, and keep the rest. Returns -1 with errno. */
+static int
 counter_search(struct mask_counter *counter, bool ended)
 {
-	struct automaton_span span = {
+	const struct automaton_span span = {
 	    counter->data, counter->size, 0, counter->size, counter->count == 0, ended};
-	struct automaton_match match;
-	size_t keep;
+	struct mask_scan_match next;
+	struct mask_scan scan;
+	size_t from = 0, keep, more;
 
-	for (;;) {
-		automaton_search(counter->set->automaton, &span, &match);
-		if (!match.certain || !match.found)
-			break;
-		counter->set->masks[match.pattern].matches++;
-		counter->set->masks[match.pattern].bytes += match.end - match.begin;
-		span.from = match.end;
+	if (mask_scan_init(&scan, counter->set, &span) != 0)
+		return -1;
+	while (mask_scan_next(&scan, from, &next), next.certain && next.found) {
+		struct mask *mask = &counter->set->masks[next.match.mask];
+		mask->matches++;
+		mask->bytes += next.match.end - next.match.begin;
+		from = next.match.end;
 	}
-	keep = match.certain ? counter->size : match.alive;
+	mask_scan_release(&scan);
+	keep = next.certain ? counter->size : next.alive;
 	counter->size -= keep;
 	counter->count += keep;
 	memmove(counter->data, counter->data + keep, counter->size);
-	counter->due =
-	    counter->size + (counter->size / 4 > COUNTER_STEP ? counter->size / 4 : COUNTER_STEP);
+	more = counter->size / 4 > COUNTER_STEP ? counter->size / 4 : COUNTER_STEP;
+	counter->due = counter->size + more;
+	return 0;
 }
 
 int
@@ -238,8 +297,8 @@ mask_counter_feed(struct mask_counter *counter, const void *data, size_t size)
 		counter->size += piece;
 		bytes += piece;
 		size -= piece;
-		if (counter->size == counter->due)
-			counter_search(counter, false);
+		if (counter->size == counter->due && counter_search(counter, false) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -247,7 +306,5 @@ mask_counter_feed(struct mask_counter *counter, const void *data, size_t size)
 int
 mask_counter_end(struct mask_counter *counter)
 {
-	if (counter->set->count > 0 && counter->size > 0)
-		counter_search(counter, true);
-	return 0;
+	return counter->set->count > 0 && counter->size > 0 ? counter_search(counter, true) : 0;
 }

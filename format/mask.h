@@ -16,15 +16,15 @@
 /* One mask, and what it has done so far. */
 struct mask {
 	struct pattern *pattern;
-	uint64_t matches; /* in recorded bytes, counted by mask_count_*() */
-	uint64_t bytes;	  /* of these */
+	struct automaton *automaton; /* the same pattern, to search with */
+	uint64_t matches;	     /* in recorded bytes, counted by mask_count_*() */
+	uint64_t bytes;		     /* of these */
 };
 
 struct mask_set {
 	struct mask *masks;
 	size_t count;
-	uint64_t searched;	     /* recorded bytes that were searched */
-	struct automaton *automaton; /* all of them at once; NULL while there are none */
+	uint64_t searched; /* recorded bytes that were searched */
 };
 
 void mask_set_init(struct mask_set *set);
@@ -57,6 +57,33 @@ bool mask_set_in_lines(const struct mask_set *set);
  */
 bool mask_set_find(const struct mask_set *set, const unsigned char *data, size_t size, size_t from,
     size_t before, bool at_start, bool at_end, struct mask_match *match);
+
+/*
+ * One match after the other in bytes that may still go on. What was found of each mask is kept, so
+ * that a search for the next match does not begin anew.
+ */
+struct mask_scan {
+	const struct mask_set *set;
+	struct automaton_span span;
+	struct automaton_match *found; /* of each mask: the first match from `span.from` on */
+	bool *known;
+};
+
+struct mask_scan_match {
+	bool found;
+	bool certain;		 /* further bytes cannot change what is told here */
+	struct mask_match match; /* if found: leftmost, longest, first mask */
+	size_t alive;		 /* if not certain: a match may begin here, none before it does */
+};
+
+/* Begin to scan; the span is copied, its bytes are lent. Returns -1 with errno. Release in either
+ * case. */
+int mask_scan_init(
+    struct mask_scan *scan, const struct mask_set *set, const struct automaton_span *span);
+void mask_scan_release(struct mask_scan *scan);
+
+/* The first match that begins at or after `from`, which never goes back, and before span.before. */
+void mask_scan_next(struct mask_scan *scan, size_t from, struct mask_scan_match *match);
 
 /* Count how often each mask matches in a recorded stream, for the report: feed it piece by piece.
  * It holds some KB, more only within long matches. Feeding and ending return -1 with errno. */
