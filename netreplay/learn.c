@@ -15,6 +15,7 @@ struct learn {
 	size_t count;
 	char trouble[400]; /* the first difference that no pattern covers */
 	size_t troubles;   /* since the last learn_apply() */
+	bool news;	   /* something was learned from this difference */
 };
 
 struct learn *
@@ -117,10 +118,9 @@ learn_field(struct learn *learn, const char *name, const struct learn_window *wi
 	} else if (known != NULL) {
 		result = item_merge(known, item);
 		learn_absorb(learn, known);
-		if (result == 0 && known->given && !known->changed)
-			learn_trouble(learn, name, offset,
-			    "the pattern that was learned for it does not cover it");
+		learn->news |= known->changed || !known->given;
 	} else {
+		learn->news = true;
 		STAILQ_INSERT_TAIL(&learn->items, item, next);
 		learn->count++;
 		item = NULL;
@@ -209,6 +209,8 @@ learn_difference(struct learn *learn, const char *name, const struct align_diffe
 	struct learn_window *window = malloc(sizeof(*window));
 	struct field_reader *reader = malloc(sizeof(*reader));
 	struct learn_field *field = malloc(sizeof(*field));
+	uint64_t offset = difference->offset[ALIGN_RECORDED];
+	size_t troubles;
 	int result = -1;
 
 	if (window == NULL || reader == NULL || field == NULL)
@@ -216,12 +218,15 @@ learn_difference(struct learn *learn, const char *name, const struct align_diffe
 	window_init(window, difference);
 	window_recall(learn, name, window);
 	result = 0;
+	troubles = learn->troubles;
+	learn->news = false;
 	if (!field_reader_init(reader, window))
-		learn_trouble(
-		    learn, name, difference->offset[ALIGN_RECORDED], "too many pieces differ");
+		learn_trouble(learn, name, offset, "too many pieces differ");
 	else
 		while (result == 0 && field_next(reader, field))
 			result = learn_field(learn, name, window, field);
+	if (result == 0 && !learn->news && learn->troubles == troubles)
+		learn_trouble(learn, name, offset, "what was learned for it does not cover it");
 out:
 	free(window);
 	free(reader);
@@ -251,7 +256,9 @@ learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t err
 		count += item->master == NULL;
 	}
 	learn->troubles = 0;
-	if (troubles == 0)
+	/* what cannot be learned from is told when nothing else is in its way any more: it may have
+	 * been out of step only */
+	if (troubles == 0 || count > 0)
 		return count;
 	if (troubles == 1)
 		snprintf(error, error_size, "cannot learn from %s", learn->trouble);

@@ -23,8 +23,9 @@ int learn_difference(
 /*
  * Add a mask to `masks` for all that is not covered yet: made from the differences since the last
  * call, and widened where an earlier mask of its own was not wide enough. Returns how many were
- * added or widened, 0 if nothing new was seen, or -1 with a one-line reason (differences that no
- * narrow pattern covers are named).
+ * added or widened, 0 if nothing new was seen, or -1 with a one-line reason if there were only
+ * differences that no narrow pattern covers, which are named. What was learned stays, and may be
+ * written.
  */
 int learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t error_size);
 

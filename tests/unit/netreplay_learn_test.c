@@ -397,14 +397,33 @@ test_refused(void)
 	    BYTES("ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\6\7\x08"));
 }
 
-/* A good difference is learned also if another is none. */
+/* A good difference is learned also if another is none, which is told when nothing else is left. */
 static void
 test_partly_refused(void)
 {
+	static const char live[] = "id=9999 and a long text between both\r\nmore\r\n";
 	struct lesson text = lesson(BYTES("id=1234 and a long text between both\r\n"));
 
-	EXPECT(lesson_take(&text, BYTES("id=9999 and a long text between both\r\nmore\r\n")) == -1);
+	EXPECT(lesson_take(&text, BYTES(live)) == 1);
 	expect_patterns(&text, "^id=[0-9]{4}\n");
+	EXPECT(lesson_take(&text, BYTES(live)) == -1);
+	lesson_end(&text);
+}
+
+/* A number that is longer this time puts out of step what follows; its pattern is the only one that
+ * changes. */
+static void
+test_out_of_step(void)
+{
+	static const char recorded[] = "client 1: id=9e3779b1;\nclient 1: id=9e3779b1;\n";
+	static const char first[] = "client 5: id=17156075;\nclient 5: id=17156075;\n";
+	static const char longer[] = "client 10: id=2e2ac0ea;\nclient 10: id=2e2ac0ea;\n";
+	struct lesson text = lesson(BYTES(recorded));
+
+	EXPECT(lesson_take(&text, BYTES(first)) >= 1);
+	EXPECT(lesson_take(&text, BYTES(longer)) >= 1);
+	EXPECT(lesson_take(&text, BYTES(longer)) == 0);
+	expect_equal(&text, BYTES(longer));
 	lesson_end(&text);
 }
 
@@ -454,6 +473,7 @@ main(void)
 	test_long_token();
 	test_refused();
 	test_partly_refused();
+	test_out_of_step();
 	test_file();
 	puts("ok netreplay_learn_test");
 	return 0;
