@@ -310,7 +310,7 @@ align_reached(struct align *align, uint64_t target)
 	const struct align_bytes *recorded = &align->streams[ALIGN_RECORDED];
 	const struct align_bytes *live = &align->streams[ALIGN_LIVE];
 
-	if (target != align->target) {
+	if (target > align->target) {
 		align->since[ALIGN_RECORDED] = align->target;
 		align->since[ALIGN_LIVE] = align->asked_live;
 		align->target = target;

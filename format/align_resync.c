@@ -1,11 +1,10 @@
 #include <errno.h>
 
-#include "format/align_symbols.h"
+#include "format/align_split.h"
 
 #define STRETCH_LEAST 256 /* symbols looked at first; most differences are small */
 #define NEARBY 8	  /* so many places aside of the nearest one others are tried ... */
 #define NEARBY_SUM 64	  /* ... if it is no further away than that */
-#define SPLIT 4		  /* so many equal bytes part two differences of equal size */
 
 /* Where both may go on alike. */
 struct meeting {
@@ -102,43 +101,44 @@ nearby_choose(const struct align_symbols symbols[2], bool last, struct meeting *
 
 /* Masks that were met between two differences. */
 static void
-masked_tell(struct align *align, const struct align_symbols symbols[2], size_t at, size_t run)
+masked_tell(struct align *align, const struct align_symbols symbols[2], const struct align_run *run)
 {
-	const struct align_bytes *streams = align->streams;
-
-	for (size_t i = at; i < at + run; i++) {
+	for (size_t i = 0; i < run->length; i++) {
 		struct align_token tokens[2];
-		if (symbols[0].codes[i] < 256)
+		uint32_t code = symbols[0].codes[run->place[0] + i];
+		if (code < 256)
 			continue;
-		for (int k = 0; k < 2; k++)
-			tokens[k] = (struct align_token){symbols[0].codes[i] - 256,
-			    streams[k].at + symbols[k].places[i],
-			    streams[k].at + symbols[k].places[i + 1]};
+		for (int k = 0; k < 2; k++) {
+			const uint32_t *places = symbols[k].places + run->place[k] + i;
+			uint64_t at = align->streams[k].at;
+			tokens[k] =
+			    (struct align_token){code - 256, at + places[0], at + places[1]};
+		}
 		align_masked_tell(align, &tokens[0], &tokens[1]);
 	}
 }
 
-/* Tell what differs up to there, passing it. Bytes replaced by as many others are several
- * differences if there are enough equal ones between them. */
+/* Tell what differs up to there, passing it: several differences if there is enough between them
+ * that is alike. */
 static void
 differences_tell(struct align *align, const struct align_symbols symbols[2], const size_t place[2])
 {
 	struct align_bytes *streams = align->streams;
 	uint64_t from[2] = {streams[0].at, streams[1].at}, until[2];
-	size_t end = place[0] == place[1] && align->open == NULL ? place[0] : 0, run;
-	bool open;
+	struct align_runs runs = {.runs = NULL};
 
-	for (size_t i = 0; i < end; i += run + 1) {
-		run = align_symbols_run(symbols, i, i, end - i, &open);
-		if (run < SPLIT)
-			continue;
+	if (align->open == NULL)
+		align_split(&runs, symbols, place);
+	for (size_t i = 0; i < runs.count; i++) {
+		const struct align_run *run = &runs.runs[i];
 		for (int k = 0; k < 2; k++)
-			until[k] = streams[k].at + symbols[k].places[i];
+			until[k] = streams[k].at + symbols[k].places[run->place[k]];
 		align_tell(align, from, until);
-		masked_tell(align, symbols, i, run);
+		masked_tell(align, symbols, run);
 		for (int k = 0; k < 2; k++)
-			from[k] = streams[k].at + symbols[k].places[i + run];
+			from[k] = streams[k].at + symbols[k].places[run->place[k] + run->length];
 	}
+	align_runs_release(&runs);
 	for (int k = 0; k < 2; k++)
 		until[k] = streams[k].at + symbols[k].places[place[k]];
 	align_tell(align, from, until);

@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
     &list_command,
     &show_command,
     &check_command,
+    &diff_command,
     &stat_command,
     &json_command,
     &cut_command,

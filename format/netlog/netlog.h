@@ -101,6 +101,7 @@ int stdout_finish(void);
 extern const struct command list_command;
 extern const struct command show_command;
 extern const struct command check_command;
+extern const struct command diff_command;
 extern const struct command stat_command;
 extern const struct command json_command;
 extern const struct command cut_command;

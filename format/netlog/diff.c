@@ -1,0 +1,317 @@
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "format/netlog/difference.h"
+#include "format/netlog/netlog.h"
+#include "format/netlog/text.h"
+
+/* Exit statuses are those of diff(1). */
+#define STATUS_DIFFERENT STATUS_NO
+
+#define NANOSECONDS_PER_SECOND INT64_C(1000000000)
+
+enum { OPTION_COLOUR = OPTION_OWN };
+
+struct diff {
+	struct invocation *invocation;
+	struct mask_set masks;
+	struct difference_config config;
+	enum report_format format;
+	int colour; /* -1: on a terminal */
+	struct logset sets[2];
+	struct report_summary summary;
+};
+
+/* -- which belong together -- */
+
+static int
+number_compare(const void *one, const void *other)
+{
+	const struct logset_item *const *a = one, *const *b = other;
+
+	return (*a)->n < (*b)->n ? -1 : (*a)->n > (*b)->n;
+}
+
+/* The logs of a set, as they are paired: by number if `by_number`. Returns NULL with errno. */
+static const struct logset_item **
+items_order(const struct logset *set, bool by_number)
+{
+	const struct logset_item **items =
+	    calloc(set->count + 1, sizeof(const struct logset_item *));
+
+	if (items == NULL)
+		return NULL;
+	for (size_t i = 0; i < set->count; i++)
+		items[i] = &set->items[i];
+	if (by_number)
+		qsort(items, set->count, sizeof(const struct logset_item *), number_compare);
+	return items;
+}
+
+/* Do both have the same numbers, each once? Then they tell which logs belong together, else their
+ * order does. Both are in the order of their numbers. */
+static bool
+numbers_are_alike(const struct logset_item *const *first, size_t first_count,
+    const struct logset_item *const *second, size_t second_count)
+{
+	if (first_count != second_count)
+		return false;
+	for (size_t i = 0; i < first_count; i++)
+		if (first[i]->n == 0 || first[i]->n != second[i]->n ||
+		    (i > 0 && first[i]->n == first[i - 1]->n))
+			return false;
+	return true;
+}
+
+/* -- comparing -- */
+
+/* A log that the other recording has none for. */
+static int
+alone_tell(struct diff *diff, const struct logset_item *item, const char *only)
+{
+	const struct report_connection connection = {.name = item->name,
+	    .key = item,
+	    .result = REPORT_DIFFERENT,
+	    .reason = only,
+	    .differences = 1};
+
+	diff->summary.connections[REPORT_DIFFERENT]++;
+	diff->summary.differences++;
+	return diff->config.report != NULL ? report_connection(diff->config.report, &connection)
+					   : 0;
+}
+
+static int
+pair_compare(struct diff *diff, const struct logset_item *first, const struct logset_item *second)
+{
+	struct difference_result result;
+
+	if (first == NULL)
+		return alone_tell(diff, second, "is only in the second recording");
+	if (second == NULL)
+		return alone_tell(diff, first, "is only in the first recording");
+	if (difference_find(&diff->config, first, second, &result) != 0)
+		return -1;
+	diff->summary.connections[result.result]++;
+	diff->summary.compared += result.compared;
+	diff->summary.differences += result.differences;
+	return 0;
+}
+
+/* Returns -1 with errno. */
+static int
+sets_compare(struct diff *diff)
+{
+	const struct logset_item **items[2] = {NULL, NULL};
+	size_t counts[2], most;
+	bool by_number = true;
+	int result = -1;
+
+	for (;;) {
+		for (int i = 0; i < 2; i++) {
+			counts[i] = diff->sets[i].count;
+			free(items[i]);
+			items[i] = items_order(&diff->sets[i], by_number);
+		}
+		if (items[0] == NULL || items[1] == NULL)
+			goto release;
+		if (!by_number || numbers_are_alike(items[0], counts[0], items[1], counts[1]))
+			break;
+		by_number = false;
+	}
+	most = counts[0] > counts[1] ? counts[0] : counts[1];
+	result = 0;
+	for (size_t i = 0; i < most && result == 0 && !stdout_broken(); i++)
+		result = pair_compare(
+		    diff, i < counts[0] ? items[0][i] : NULL, i < counts[1] ? items[1][i] : NULL);
+release:
+	free(items[0]);
+	free(items[1]);
+	return result;
+}
+
+static int64_t
+clock_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NANOSECONDS_PER_SECOND + now.tv_nsec;
+}
+
+/* The report, unless -q asks for the exit status alone. Returns -1 with errno. */
+static int
+report_begin(struct diff *diff)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	struct report_config config = {.format = diff->format,
+	    .stream = stdout,
+	    .colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
+	    .title = "netlog diff",
+	    .names = {"first", "second"}};
+
+	if (diff->colour >= 0)
+		config.colour = diff->colour > 0;
+	if (diff->invocation->quiet)
+		return 0;
+	diff->config.report = report_new(&config);
+	return diff->config.report != NULL ? 0 : -1;
+}
+
+/* Compare and report. Returns the exit status. */
+static int
+diff_report(struct diff *diff)
+{
+	struct report_summary *summary = &diff->summary;
+	int64_t begin = clock_now();
+	int status = STATUS_ERROR;
+
+	for (int i = 0; i < 2; i++)
+		if ((diff->config.responses[i] = histogram_new()) == NULL)
+			goto fail;
+	diff->config.masks = &diff->masks;
+	if (report_begin(diff) != 0 || sets_compare(diff) != 0)
+		goto fail;
+	summary->recorded = diff->config.responses[0];
+	summary->live = diff->config.responses[1];
+	summary->masks = &diff->masks;
+	summary->duration = clock_now() - begin;
+	/* that standard output failed is told by stdout_finish() */
+	if (diff->config.report != NULL && report_end(diff->config.report, summary) != 0 &&
+	    !stdout_broken())
+		goto fail;
+	status = summary->connections[REPORT_FAILED] > 0      ? STATUS_ERROR
+		 : summary->connections[REPORT_DIFFERENT] > 0 ? STATUS_DIFFERENT
+							      : STATUS_OK;
+	goto release;
+fail:
+	if (!stdout_broken())
+		warn(NULL);
+release:
+	report_free(diff->config.report);
+	histogram_free(diff->config.responses[0]);
+	histogram_free(diff->config.responses[1]);
+	return status;
+}
+
+/* -- what was asked for -- */
+
+static int
+diff_masks(struct diff *diff, int option)
+{
+	char error[512];
+
+	if (option == 'i' && mask_set_add(&diff->masks, optarg, error, sizeof(error)) != 0)
+		return usage_error(diff->invocation, "option --ignore: %s", error);
+	if (option == 'I' && mask_set_load(&diff->masks, optarg, error, sizeof(error)) != 0)
+		return usage_error(diff->invocation, "option --ignore-file: %s", error);
+	return STATUS_OK;
+}
+
+/* Take one option; returns a status. */
+static int
+diff_option(struct diff *diff, int option)
+{
+	switch (option) {
+	case 'i':
+	case 'I':
+		return diff_masks(diff, option);
+	case 'C':
+		diff->config.sizes_only = strcmp(optarg, "size") == 0;
+		if (diff->config.sizes_only || strcmp(optarg, "bytes") == 0)
+			return STATUS_OK;
+		return usage_error(diff->invocation,
+		    "option --compare: %s is neither bytes nor size", text_name(optarg));
+	case 'o':
+		if (report_format_parse(optarg, &diff->format) == 0)
+			return STATUS_OK;
+		return usage_error(diff->invocation,
+		    "option --output: %s is none of text, json, tap, junit", text_name(optarg));
+	case OPTION_COLOUR:
+		diff->colour = optarg == NULL || strcmp(optarg, "always") == 0 ? 1
+			       : strcmp(optarg, "never") == 0		       ? 0
+									       : -1;
+		if (diff->colour >= 0 || strcmp(optarg, "auto") == 0)
+			return STATUS_OK;
+		return usage_error(diff->invocation,
+		    "option --color: %s is none of always, never, auto", text_name(optarg));
+	default:
+		return diff->invocation->status;
+	}
+}
+
+/* Collect the logs of both operands. Returns 0, or -1 after a message. */
+static int
+diff_collect(struct diff *diff)
+{
+	struct invocation *invocation = diff->invocation;
+	char *const *operands = invocation->argv + optind;
+
+	if (invocation->argc - optind != 2) {
+		usage_error(
+		    invocation, "two recordings are compared, %d given", invocation->argc - optind);
+		return -1;
+	}
+	if (strcmp(operands[0], "-") == 0 && strcmp(operands[1], "-") == 0) {
+		usage_error(invocation, "standard input cannot be compared with itself");
+		return -1;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (logset_collect(&diff->sets[i], operands + i, 1, invocation->recording) != 0) {
+			warnx("%s", diff->sets[i].error);
+			return -1;
+		}
+		if (operands_spool(&diff->sets[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+diff_run(struct invocation *invocation)
+{
+	static const struct option options[] = {{"ignore", required_argument, NULL, 'i'},
+	    {"ignore-file", required_argument, NULL, 'I'},
+	    {"compare", required_argument, NULL, 'C'}, {"output", required_argument, NULL, 'o'},
+	    {"color", optional_argument, NULL, OPTION_COLOUR},
+	    {"colour", optional_argument, NULL, OPTION_COLOUR}, COMMON_OPTIONS};
+	struct diff diff = {.invocation = invocation, .colour = -1};
+	int option, status = STATUS_OK;
+
+	mask_set_init(&diff.masks);
+	while (status == STATUS_OK &&
+	       (option = option_next(invocation, ":i:I:C:o:" COMMON_LETTERS, options)) != -1) {
+		status = diff_option(&diff, option);
+		if (option == '?')
+			goto release;
+	}
+	if (status == STATUS_OK)
+		status = diff_collect(&diff) == 0 ? diff_report(&diff) : STATUS_ERROR;
+release:
+	mask_set_release(&diff.masks);
+	logset_release(&diff.sets[0]);
+	logset_release(&diff.sets[1]);
+	return status;
+}
+
+const struct command diff_command = {
+    .name = "diff",
+    .summary = "what two recordings differ in",
+    .usage = "[-q] [-i RE] [-I FILE] [-C bytes|size] [-o text|json|tap|junit] A B",
+    .help =
+	"  -i, --ignore RE         bytes that match are equal whatever they are; repeatable\n"
+	"  -I, --ignore-file FILE  read such patterns, one a line\n"
+	"  -C, --compare WHAT      compare the bytes (default), or only how many they are: size\n"
+	"  -o, --output FORMAT     the report as text (default), json, tap or junit\n"
+	"      --color WHEN        always, never, or auto: on a terminal unless NO_COLOR is set\n"
+	"A and B are a log or a logroot each. Logs are compared by number if both have the same\n"
+	"numbers, else in order: what either side sent, however it was cut into records, and how\n"
+	"it ended. -q reports nothing. Exit status: 0 they are the same, 1 they differ, 2 they\n"
+	"could not be compared.\n",
+    .run = diff_run,
+};
