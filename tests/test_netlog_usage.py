@@ -8,7 +8,7 @@ from harness.netlog import NETLOG, SAMPLE, con, good, refused, run, write
 
 pytestmark = pytest.mark.core
 
-COMMANDS = ["list", "show", "check", "stat", "json", "cut", "merge", "redact"]
+COMMANDS = ["list", "show", "check", "diff", "stat", "json", "cut", "merge", "redact"]
 READERS = ["list", "show", "check", "stat", "json", "cut"]
 
 
@@ -36,7 +36,7 @@ def test_version():
 def test_usage_errors_are_one_line_that_leads_to_the_help(folder):
     log = write(folder / "log_1")
     assert refused() == "netlog: no command given (try netlog --help)"
-    assert refused("diff", "a", "b") == "netlog: unknown subcommand diff (try netlog --help)"
+    assert refused("unify", "a", "b") == "netlog: unknown subcommand unify (try netlog --help)"
     assert refused("--nonsense") == "netlog: unknown option --nonsense (try netlog --help)"
     assert refused("list", "--nonsense") == "netlog: unknown option --nonsense (try netlog list --help)"
     assert refused("show", "-k", log) == "netlog: unknown option -k (try netlog show --help)"

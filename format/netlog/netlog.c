@@ -37,7 +37,8 @@ help_print(void)
 		printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	printf("\n  -h, --help     this help; netlog command --help tells a command's options\n"
 	       "  -V, --version  the version\n\n"
-	       "Exit status: 0 success, 1 a log is damaged, 2 usage or environment error.\n");
+	       "Exit status: 0 success, 1 a log is damaged or recordings differ, 2 usage or "
+	       "environment error.\n");
 }
 
 static const struct command *
