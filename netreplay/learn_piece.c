@@ -29,50 +29,50 @@ is_binary(const struct learn_window *window, const struct hunk *hunk)
 	return hunk_all(window, hunk, byte_is_digit) ? left && right : left || right;
 }
 
-/* How many zeros stand before the hunk, or behind it, in both streams; no more than `most`. */
-static size_t
-zeros_before(
-    const struct learn_window *window, const struct hunk *hunk, const size_t floor[2], size_t most)
+/* Are the `size` bytes before the hunk, or behind it, the same in both streams, the outermost
+ * `zeros` of them being zero? */
+static bool
+is_rest(const struct learn_window *window, const struct hunk *hunk, const size_t floor[2],
+    bool before, size_t size, size_t zeros)
 {
-	size_t count = 0;
-
-	while (count < most && hunk->begin[0] > floor[0] + count &&
-	       hunk->begin[1] > floor[1] + count &&
-	       window->bytes[0][hunk->begin[0] - count - 1] == 0 &&
-	       window->bytes[1][hunk->begin[1] - count - 1] == 0)
-		count++;
-	return count;
+	for (size_t i = 1; i <= size; i++) {
+		unsigned char bytes[2];
+		for (int k = 0; k < 2; k++) {
+			if (before ? hunk->begin[k] < floor[k] + i
+				   : hunk->end[k] + i > window->size[k])
+				return false;
+			bytes[k] =
+			    window->bytes[k][before ? hunk->begin[k] - i : hunk->end[k] + i - 1];
+		}
+		if (bytes[0] != bytes[1] || (i > size - zeros && bytes[0] != 0))
+			return false;
+	}
+	return true;
 }
 
-static size_t
-zeros_behind(const struct learn_window *window, const struct hunk *hunk, size_t most)
-{
-	size_t count = 0;
-
-	while (count < most && hunk->end[0] + count < window->size[0] &&
-	       hunk->end[1] + count < window->size[1] &&
-	       window->bytes[0][hunk->end[0] + count] == 0 &&
-	       window->bytes[1][hunk->end[1] + count] == 0)
-		count++;
-	return count;
-}
-
-/* The zeros at one of its ends belong to a number, whichever way round it is, if they make it as
- * long as numbers are. */
+/* The bytes at one of its ends belong to a number, whichever way round it is, if they are zeros
+ * that make it as long as numbers are; of one byte also if the next greater one is not zero. */
 static void
 number_widen(const struct learn_window *window, struct hunk *hunk, const size_t floor[2])
 {
-	size_t missing =
-	    (NUMBER_SIZE - (hunk->end[0] - hunk->begin[0]) % NUMBER_SIZE) % NUMBER_SIZE;
+	size_t size = hunk->end[0] - hunk->begin[0];
+	size_t missing = (NUMBER_SIZE - size % NUMBER_SIZE) % NUMBER_SIZE;
 
-	if (hunk->end[0] - hunk->begin[0] != hunk->end[1] - hunk->begin[1])
+	if (size != hunk->end[1] - hunk->begin[1])
 		return;
-	if (zeros_before(window, hunk, floor, missing) == missing) {
-		hunk->begin[0] -= missing;
-		hunk->begin[1] -= missing;
-	} else if (zeros_behind(window, hunk, missing) == missing) {
-		hunk->end[0] += missing;
-		hunk->end[1] += missing;
+	for (size_t zeros = missing; zeros + (size == 1) >= missing; zeros--) {
+		if (is_rest(window, hunk, floor, true, missing, zeros)) {
+			hunk->begin[0] -= missing;
+			hunk->begin[1] -= missing;
+			return;
+		}
+		if (is_rest(window, hunk, floor, false, missing, zeros)) {
+			hunk->end[0] += missing;
+			hunk->end[1] += missing;
+			return;
+		}
+		if (zeros == 0)
+			return;
 	}
 }
 

@@ -34,7 +34,7 @@ leg_receive(struct leg *leg)
 		return;
 	if (got <= 0) {
 		leg->ended = true;
-		leg->error = got == -1 ? errno : 0;
+		leg->error = got == -1 ? errno : leg->broken;
 		session_ended(leg->session, leg);
 		return;
 	}
@@ -61,15 +61,17 @@ leg_flush(struct leg *leg)
 
 	if (sent == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
 		return;
-	if (sent == -1) /* the server is gone: receiving will tell */
+	if (sent == -1) { /* the server is gone: receiving will tell */
+		leg->broken = errno;
 		leg->unsent_at = leg->unsent_size;
-	else
+	} else {
 		leg->unsent_at += (size_t)sent;
+	}
+	leg->last_sent = loop_now(leg_loop(leg));
 	if (leg->unsent_at < leg->unsent_size)
 		return;
 	free(leg->unsent);
 	leg->unsent = NULL;
-	leg->last_sent = loop_now(leg_loop(leg));
 	if (leg->finish_pending)
 		leg->end.ops->shutdown(&leg->end);
 	leg->finish_pending = false;
@@ -148,8 +150,10 @@ leg_send(struct leg *leg, const void *data, size_t size)
 
 	leg->last_sent = loop_now(leg_loop(leg));
 	leg->received_at_send = leg->received;
-	if (sent == -1 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
+	if (sent == -1 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
+		leg->broken = errno;
 		return 0;
+	}
 	if (sent == -1)
 		sent = 0;
 	if ((size_t)sent == size)
@@ -191,9 +195,13 @@ leg_feed(struct leg *leg)
 			return -1;
 		if (size == 0) {
 			leg->answers_ended = true;
+			if (leg->counter != NULL && mask_counter_end(leg->counter) == -1)
+				return -1;
 			return align_end(leg->align, ALIGN_RECORDED);
 		}
-		if (align_feed(leg->align, ALIGN_RECORDED, piece, (size_t)size) == -1)
+		if (align_feed(leg->align, ALIGN_RECORDED, piece, (size_t)size) == -1 ||
+		    (leg->counter != NULL &&
+			mask_counter_feed(leg->counter, piece, (size_t)size) == -1))
 			return -1;
 	}
 	return 0;
@@ -213,6 +221,7 @@ void
 leg_release(struct leg *leg)
 {
 	align_free(leg->align);
+	mask_counter_free(leg->counter);
 	answers_free(leg->answers);
 	free(leg->unsent);
 }

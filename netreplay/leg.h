@@ -16,6 +16,8 @@ struct leg {
 	struct address server; /* that accepted */
 	struct align *align;   /* its answers along the recorded ones */
 	struct answers *answers;
+	struct mask_counter
+	    *counter; /* of matches in the recorded answers; NULL: there are no masks */
 	bool answers_ended;
 	enum answers_end recorded_end;
 	unsigned char *unsent; /* what the kernel did not take; NULL: nothing */

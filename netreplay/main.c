@@ -52,6 +52,7 @@ prepare(struct netreplay *netreplay)
 	struct play *play = &netreplay->play;
 
 	play->settings = &netreplay->settings;
+	play->masks = &netreplay->settings.masks;
 	LIST_INIT(&play->sessions);
 	play->loop = loop_new(LOOP_EPOLL);
 	play->pool = chunk_pool_new();
@@ -223,7 +224,6 @@ finish_report(struct netreplay *netreplay, int64_t began)
 	    .masks = &settings->masks,
 	    .fail_if = slow ? settings->fail_if.text : NULL,
 	    .duration = loop_refresh(play->loop) - began};
-	uint64_t played = play->connections[REPORT_EQUAL] + play->connections[REPORT_DIFFERENT];
 
 	memcpy(summary.connections, play->connections, sizeof(summary.connections));
 	if (report_end(play->report, &summary) == -1)
@@ -233,12 +233,17 @@ finish_report(struct netreplay *netreplay, int64_t began)
 		    "the recording is TLS, which cannot be replayed: record inside of it");
 		return 2;
 	}
-	if (played == 0 ||
-	    (settings->compare != COMPARE_NONE && play->compared == 0 && play->differences == 0)) {
-		notice(NOTICE_ERROR, "nothing was %s", played == 0 ? "replayed" : "compared");
+	if (play->begun == 0) {
+		notice(NOTICE_ERROR, "nothing was replayed");
 		return 2;
 	}
-	return play->differences > 0 || play->connections[REPORT_FAILED] > 0 ||
+	if (settings->compare != COMPARE_NONE && play->compared == 0 && play->differences == 0) {
+		notice(NOTICE_ERROR, "nothing was compared");
+		return 2;
+	}
+	/* With --update what differs is what is wanted. */
+	return (play->differences > 0 && (settings->update == NULL || play->cut_short > 0)) ||
+		       play->connections[REPORT_FAILED] > 0 ||
 		       play->connections[REPORT_SKIPPED] > 0 || slow || play->interrupted
 		   ? 1
 		   : 0;

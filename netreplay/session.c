@@ -84,15 +84,21 @@ session_send_piece(struct session *session)
 	if (size == -1) {
 		session_fail(session, "%s", steps_message(session->steps));
 	} else if (size == 0) {
+		uint64_t cause = session->step.cause;
+
 		session->sending = false;
 		session_next(session);
+		/* A text to be replaced may go on in what is sent next, unless an answer comes
+		 * first. */
+		if (session->step.type != STEP_SEND || session->step.cause != cause)
+			session_send(session, NULL, 0, true);
 	} else if (steps_is_tls(piece, (size_t)size)) {
 		session->play->tls = true;
 		snprintf(session->reason, sizeof(session->reason),
 		    "the client speaks TLS, which cannot be replayed: record inside of it");
 		session_over(session, REPORT_SKIPPED, CLOSE_KILLED);
 	} else {
-		session_send(session, piece, (size_t)size, true);
+		session_send(session, piece, (size_t)size, false);
 	}
 }
 
@@ -119,6 +125,7 @@ session_act(struct session *session)
 	case STEP_SEND:
 		if (session_cannot_send(session)) {
 			session->differences++;
+			session->play->cut_short++;
 			session_finish(session);
 			return;
 		}
@@ -145,9 +152,8 @@ void
 session_advance(struct session *session)
 {
 	while (session->state == SESSION_PLAYING) {
-		for (size_t i = 0; i < session->leg_count; i++)
-			if (!leg_idle(&session->legs[i]))
-				return;
+		if (session_is_blocked(session))
+			return;
 		if (session->sending)
 			session_send_piece(session);
 		else if (session_may_act(session))
@@ -220,6 +226,7 @@ session_connected(struct session *session)
 	if (++session->connected < session->leg_count)
 		return;
 	session->state = SESSION_PLAYING;
+	session->play->begun++;
 	info->connected = session_tap_time(session);
 	info->server = session->legs[0].server;
 	socket_name(session->legs[0].end.watch.fd, &info->client);
@@ -247,6 +254,11 @@ session_prepare(struct session *session, const struct logset_item *item)
 	session->leg_count = 1;
 	if (leg_init(&session->legs[0], session, item, &config) == -1)
 		return -1;
+	if (settings->masks.count > 0) {
+		session->legs[0].counter = mask_counter_new(session->play->masks);
+		if (session->legs[0].counter == NULL)
+			return -1;
+	}
 	if (!against)
 		return 0;
 	config.masked = NULL;

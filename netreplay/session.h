@@ -13,17 +13,20 @@
 /* What all sessions of a process share. */
 struct play {
 	const struct settings *settings;
+	struct mask_set *masks; /* the settings', which count their matches */
 	struct loop *loop;
 	struct chunk_pool *pool;
 	struct report *report;	   /* NULL while learning */
 	struct learn *learn;	   /* NULL unless learning */
 	struct recorder *recorder; /* --record, --update; or NULL */
 	struct histogram *recorded, *live, *lag;
+	uint64_t begun;		 /* connections that a server accepted */
 	uint64_t connections[4]; /* done, by enum report_result */
 	uint64_t compared;	 /* recorded bytes that live ones were compared with */
 	uint64_t differences;
-	bool tls;	  /* a recording of TLS was met */
-	bool interrupted; /* a signal has come */
+	uint64_t cut_short; /* connections that ended otherwise than in the recording */
+	bool tls;	    /* a recording of TLS was met */
+	bool interrupted;   /* a signal has come */
 	uint64_t last_id;
 	LIST_HEAD(, session) sessions; /* under way */
 	/* When something recorded at `time` (on the clock that all logs share) is due: loop time.

@@ -95,9 +95,18 @@ session_compare_end(struct session *session, const struct leg *leg)
 	const char *recorded = leg->recorded_end == ANSWERS_HUP ? "ended" : "reset";
 	const char *live = !leg->ended ? "still open" : leg->error != 0 ? "reset" : "ended";
 
+	if (session->differences > 0 && session->reason[0] == '\0' && leg->ended &&
+	    leg->received < session->step.cause) {
+		session->play->cut_short++;
+		snprintf(session->reason, sizeof(session->reason),
+		    "the server %s its stream after %llu bytes, in the recording it sent %llu",
+		    live, (unsigned long long)leg->received,
+		    (unsigned long long)session->step.cause);
+	}
 	if (leg->recorded_end == ANSWERS_OPEN || strcmp(recorded, live) == 0)
 		return;
 	session->differences++;
+	session->play->cut_short++;
 	snprintf(session->reason, sizeof(session->reason),
 	    "the server's stream is %s, in the recording it was %s", live, recorded);
 }

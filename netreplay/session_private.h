@@ -70,6 +70,9 @@ void session_release(struct task *task);
 
 /* session_wait.c: when the next step may be done */
 
+/* Is there something unsent? The timer is set; the session fails if a server does not take it. */
+bool session_is_blocked(struct session *session);
+
 /* Returns true if it is to be done now; else the timer is set, or the session is over. */
 bool session_may_act(struct session *session);
 

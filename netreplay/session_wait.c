@@ -1,5 +1,6 @@
 #include "netreplay/session_private.h"
 
+#define EXCESS (1024 * 1024) /* so much more than recorded is no answer that will end */
 #define SETTLE_SAME_SIZE (INT64_C(5) * 1000 * 1000)
 
 /*
@@ -56,6 +57,12 @@ leg_wait(struct session *session, struct leg *leg)
 		return 0;
 	if (leg_reached(leg, step->cause) && !step->server_ended)
 		return 0;
+	/* A server that never falls silent must not hold the session for ever. */
+	if (leg->received - leg->received_at_send >
+	    2 * (step->cause - session->previous_cause) + EXCESS) {
+		leg->deficit = step->cause - align_reached(leg->align, step->cause);
+		return 0;
+	}
 	if (leg->last_sent > since)
 		since = leg->last_sent;
 	if (leg->last_received > since)
@@ -81,6 +88,27 @@ session_due(struct session *session)
 	if (play->settings->fast || session->step.type == STEP_DONE)
 		return 0;
 	return play->due(play->context, session->step.time + session->offset);
+}
+
+bool
+session_is_blocked(struct session *session)
+{
+	int64_t timeout = session->play->settings->timeout;
+
+	for (size_t i = 0; i < session->leg_count; i++) {
+		const struct leg *leg = &session->legs[i];
+
+		if (leg_idle(leg))
+			continue;
+		if (session_now(session) >= leg->last_sent + timeout)
+			session_fail(session, "the server takes no more bytes for %.3g s",
+			    (double)timeout / 1e9);
+		else
+			loop_timer_set(
+			    session->play->loop, &session->timer, leg->last_sent + timeout);
+		return true;
+	}
+	return false;
 }
 
 bool
