@@ -12,21 +12,6 @@
 #define LOOKAHEAD_LEAST 1024
 #define TAIL 8 /* so many last bytes of an answer tell that it is complete */
 
-struct align *
-align_new(const struct align_config *config)
-{
-	struct align *align = calloc(1, sizeof(*align));
-
-	if (align == NULL)
-		return NULL;
-	align->config = *config;
-	if (config->masks != NULL && config->masks->count == 0)
-		align->config.masks = NULL;
-	align->in_lines = config->masks != NULL && mask_set_in_lines(config->masks);
-	align->scan_due = SCAN_STEP;
-	return align;
-}
-
 void
 align_free(struct align *align)
 {
@@ -55,7 +40,7 @@ bytes_resize(struct align_bytes *bytes, size_t capacity)
 static int
 bytes_append(struct align_bytes *bytes, const unsigned char *data, size_t size)
 {
-	size_t capacity = bytes->capacity < CAPACITY_LEAST ? CAPACITY_LEAST : bytes->capacity;
+	size_t capacity = bytes->capacity;
 
 	while (capacity < bytes->size + size)
 		capacity *= 2;
@@ -226,6 +211,28 @@ align_process(struct align *align)
 			return -1;
 		}
 	}
+}
+
+struct align *
+align_new(const struct align_config *config)
+{
+	struct align *align = calloc(1, sizeof(*align));
+
+	if (align == NULL)
+		return NULL;
+	align->config = *config;
+	if (config->masks != NULL && config->masks->count == 0)
+		align->config.masks = NULL;
+	align->in_lines = config->masks != NULL && mask_set_in_lines(config->masks);
+	align->scan_due = SCAN_STEP;
+	/* there is always a buffer: an address, if not a byte */
+	for (int i = 0; i < 2; i++) {
+		if (bytes_resize(&align->streams[i], CAPACITY_LEAST) != 0) {
+			align_free(align);
+			return NULL;
+		}
+	}
+	return align;
 }
 
 int

@@ -49,16 +49,12 @@ difference_complete(struct align_open *open, struct align_difference *difference
 void
 align_tell(struct align *align, const uint64_t from[2], const uint64_t until[2])
 {
-	static const unsigned char nothing[1]; /* where a stream has no bytes at all */
 	struct align_difference difference;
 
 	/* two matches that were covered by different ones before may have met */
 	if (align->open == NULL && from[0] == until[0] && from[1] == until[1])
 		return;
 	difference_describe(align, from, until, &difference);
-	for (int i = 0; i < 2; i++)
-		if (align->streams[i].data == NULL)
-			difference.bytes[i] = difference.before[i] = difference.after[i] = nothing;
 	if (align->open != NULL)
 		difference_complete(align->open, &difference);
 	align->differences++;

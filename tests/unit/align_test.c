@@ -341,6 +341,62 @@ test_random_edits(void)
 	}
 }
 
+/* Text with values in it that differ; `flip` is the place of one byte that differs besides, -1:
+ * none. */
+static size_t
+masked_text(unsigned char *text, size_t words, uint64_t values, long flip)
+{
+	static const char *const word[] = {"alpha ", "beta\r\n", "gamma;", "  "};
+	uint64_t layout = 99, kept = seed;
+	size_t size = 0, value;
+
+	for (size_t i = 0; i < words; i++) {
+		/* the words are the same each time, the values are not */
+		seed = layout + i;
+		size_t kind = (pick(1000), pick(6));
+		seed = values + i;
+		value = (pick(1000), pick(100000));
+		if (kind == 4)
+			size += (size_t)sprintf((char *)text + size, "id=%zu", value);
+		else if (kind == 5)
+			size += (size_t)sprintf((char *)text + size, "<%.*s>", (int)(value % 30),
+			    "a value, shorter\tor longer....");
+		else
+			size += (size_t)sprintf((char *)text + size, "%s", word[kind % 4]);
+		if ((long)i == flip)
+			text[size++] = '#';
+	}
+	seed = kept;
+	return size;
+}
+
+static void
+test_random_masked(void)
+{
+	static const char *const patterns[] = {"id=[0-9]+", "<[^>]*>", "none(.|\\n)*here", NULL};
+	static unsigned char recorded[60000], live[60000];
+	static struct run run;
+	size_t met = 0;
+
+	for (size_t round = 1; round < 60; round++) {
+		size_t words = 1 + pick(round % 5 == 0 ? 2000 : 100);
+		size_t piece = pick(3) == 0 ? 0 : 1 + pick(300);
+		size_t sizes[2] = {masked_text(recorded, words, 7, -1),
+		    masked_text(live, words, 1000 * round, -1)};
+		run_streams(&run, patterns, recorded, sizes[0], live, sizes[1], piece);
+		EXPECT(run.count == 0);
+		met += run.masked;
+		run_finish(&run);
+		/* a byte more, somewhere */
+		sizes[1] = masked_text(live, words, 1000 * round, (long)pick(words));
+		run_streams(&run, patterns, recorded, sizes[0], live, sizes[1], piece);
+		EXPECT(run.count == 1 && run.told[0].size[0] == 0 && run.told[0].size[1] == 1);
+		EXPECT(live[run.told[0].offset[1]] == '#');
+		run_finish(&run);
+	}
+	EXPECT(met > 1000);
+}
+
 /* Streams with nothing in common, far larger than the window. */
 static void
 test_nothing_in_common(void)
@@ -483,6 +539,7 @@ main(void)
 	test_masks();
 	test_every_place();
 	test_random_edits();
+	test_random_masked();
 	test_nothing_in_common();
 	test_reached();
 	test_reached_masked();
