@@ -31,6 +31,7 @@ struct leg {
 	bool held_back;				     /* a recorder says: no more for now */
 	bool ended;				     /* its FIN or failure was received */
 	int error;				     /* of the failure; 0: FIN */
+	int broken; /* errno of a send that failed: a reset is told only once */
 };
 
 /* Prepare a leg for `item`; connect to `targets` by leg_connect(). Returns -1 with errno. */
