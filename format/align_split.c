@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 
-#define RUN_LEAST 4	    /* at the same distance from where the difference begins ... */
-#define RUN_LEAST_ASIDE 6   /* ... and at another one, where chance has more places to choose from \
+#define RUN_LEAST 4 /* at the same distance from where the difference begins ... */
+#define RUN_LEAST_ASIDE                                                                            \
+	6		    /* ... and at another one, where chance has more places to choose from \
 			     */
 #define CELLS_MAX (1 << 20) /* larger differences are not looked into for the latter */
 

@@ -12,6 +12,11 @@ from harness.replay import at, different, duration, equal, refused
 from harness.tokens import CARRY, PAGE, Tokens, Visitor
 
 
+@pytest.fixture(autouse=True)
+def both_backends(backend, monkeypatch):
+    monkeypatch.setenv("NETRECORD_BACKEND", backend)
+
+
 @pytest.fixture
 def record(netrecord, logroot):
     """Record `visit(address)` at a server; by default two visits to the page after a login."""
@@ -33,6 +38,7 @@ def record(netrecord, logroot):
     return recorder
 
 
+@pytest.mark.core
 def test_fails_without_and_passes_with(record):
     root = record(Tokens())
     with Tokens() as server:
@@ -55,6 +61,7 @@ def test_token_split_over_two_reads(record, cut, timing):
         assert len(server.uses) == 2
 
 
+@pytest.mark.core
 def test_token_recorded_in_two_reads(record):
     root = record(Tokens(pieces=lambda answer: [answer[:25], answer[25:]]))
     log = logs.load(root, 1)
@@ -121,6 +128,7 @@ def test_client_bytes_split_within_the_token(record):
         assert len(server.uses) == 1
 
 
+@pytest.mark.core
 def test_each_copy_and_each_run_carries_its_own(record):
     root = record(Tokens())
     with Tokens() as server:
@@ -191,6 +199,7 @@ def test_pattern_that_captures_nothing_or_is_wrong(folder, pattern):
     assert pattern in refused("--carry", pattern, "127.0.0.1:1", folder / "log").replace("\\", "")
 
 
+@pytest.mark.core
 def test_a_thousand_tokens(record):
     def visit(address):
         with Visitor(address) as visitor:

@@ -11,10 +11,16 @@ import time
 import pytest
 
 from harness import logs
-from harness.peers import Server
+from harness.peers import Server, connect, echo
 from harness.proc import run
 from harness.replay import at, different, duration, equal, expect, flip, shifted
-from harness.services import BARE, Nginx, Postgres
+from harness.services import BARE, Nginx, Postgres, free_port
+
+
+@pytest.fixture(autouse=True)
+def both_backends(backend, monkeypatch):
+    monkeypatch.setenv("NETRECORD_BACKEND", backend)
+
 
 MTIME = 1_700_000_000
 FLIPS = [40, pytest.param(600, marks=pytest.mark.slow)]
@@ -188,7 +194,7 @@ def test_every_flipped_byte_is_found_at_its_offset(subject, count):
     assert {name: first[name].offset for name in first} == wanted, f"seed {seed}"
     assert set(done.results.values()) == {"different"}
     # where the changed byte is not next to what varies it is the only one
-    alone = [connection for connection in done.connections.values() if len(connection["differences"]) == 1]
+    alone = [connection for connection in done.connections.values() if connection["differences"] == 1]
     assert len(alone) > count / 2
 
 
@@ -276,8 +282,6 @@ def counter(sock, number):
 @pytest.fixture
 def asked(folder, netrecord, logroot):
     """The recording of a session with counter()."""
-    from harness.peers import connect
-
     with Server(counter) as server:
         nr = netrecord(server.address)
         with connect(nr.address) as sock:
@@ -288,6 +292,7 @@ def asked(folder, netrecord, logroot):
     return logroot
 
 
+@pytest.mark.core
 def test_ids_and_counters(folder, asked):
     learned = folder / "learned"
     with Server(counter) as server:
@@ -318,8 +323,6 @@ def test_runs_are_spread_over_more_than_a_second(folder, asked):
 
 def test_nothing_to_learn(folder, netrecord, logroot):
     """From a server that always answers the same: a file without a pattern, or none; and exit 0."""
-    from harness.peers import connect, echo
-
     with Server(echo) as server:
         nr = netrecord(server.address)
         with connect(nr.address) as sock:
@@ -330,6 +333,7 @@ def test_nothing_to_learn(folder, netrecord, logroot):
         assert not (folder / "learned").exists() or patterns(folder / "learned") == []
 
 
+@pytest.mark.core
 def test_answers_that_are_random_cannot_be_learned(folder, asked):
     """Nothing narrow covers them, and that is said; it is not success."""
 
@@ -343,7 +347,5 @@ def test_answers_that_are_random_cannot_be_learned(folder, asked):
 
 
 def test_server_that_is_not_there_teaches_nothing(folder, asked):
-    from harness.services import free_port
-
     expect(2, "--learn", folder / "learned", f"127.0.0.1:{free_port()}", asked)
     assert not (folder / "learned").exists()

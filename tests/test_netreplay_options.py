@@ -8,11 +8,18 @@ import pytest
 from harness import logs
 from harness.netlog import run as netlog
 from harness.peers import Server, connect, echo, recv_exactly
-from harness.replay import at, different, equal, expect, refused, replay
+from harness.proc import Process, wait_until
+from harness.replay import NETREPLAY, at, different, equal, expect, refused, replay
 from harness.scripted import Scripted, changed, recording
 from harness.serve import dialog, write_logs
 from harness.services import Redis, accepts, free_port
 from harness.tokens import CARRY, Tokens, Visitor
+
+
+@pytest.fixture(autouse=True)
+def both_backends(backend, monkeypatch):
+    monkeypatch.setenv("NETRECORD_BACKEND", backend)
+
 
 DIALOG = [(b"ONE\n", b"this is the first answer\n"), (b"TWO\n", b"that was the second answer\n")]
 
@@ -36,6 +43,7 @@ def test_compare_other_bytes_of_the_same_size(log, compare, status):
         assert server.wait_results(1) == ["done"]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("compare, status", [("bytes", 1), ("size", 1), ("none", 0)])
 @pytest.mark.parametrize("change", [lambda answer: answer + b"!", lambda answer: answer[:-1]])
 def test_compare_another_size(log, compare, status, change):
@@ -62,10 +70,11 @@ def test_against_compares_the_two_servers_not_the_recording(log):
         equal("--against", at(third), "-i", "[a-zA-Z ]+", at(one), log)
 
 
+@pytest.mark.core
 def test_against_finds_the_one_byte(log):
     with Scripted(DIALOG) as one, Scripted(DIALOG, changed(lambda answer: answer.replace(b"second", b"se-ond"))) as other:
         (found,) = different("-o", "json", "--against", at(other), at(one), log).differences
-        assert (found.offset, found.size, found.live_size) == (len(DIALOG[0][1]) + 11, 1, 1)
+        assert (found.offset, found.size, found.live_size) == (len(DIALOG[0][1]) + 15, 1, 1)
 
 
 def test_against_one_that_is_not_there(log):
@@ -76,6 +85,7 @@ def test_against_one_that_is_not_there(log):
 # -- --record and --update --
 
 
+@pytest.mark.core
 def test_record_is_a_recording_of_the_replay(folder, log):
     again = folder / "again"
     with Scripted(DIALOG, louder) as server:
@@ -119,6 +129,7 @@ def test_update_makes_the_live_answers_the_baseline(folder, log):
     assert netlog("check", new).returncode == 0
 
 
+@pytest.mark.core
 def test_update_of_a_recording_of_several_connections(folder, logroot):
     """Names and order are kept, so that the new one can take the old one's place."""
     turns = [[("c", b"connection %d\n" % n), ("s", b"x\n")] for n in range(12)]
@@ -208,9 +219,6 @@ def test_server_that_dies_while_it_is_needed(folder, logroot):
 
 
 def test_server_is_ended_when_the_replay_is_interrupted(folder, logroot):
-    from harness.proc import Process, wait_until
-    from harness.replay import NETREPLAY
-
     port = free_port()
     root = write_logs(logroot, recording(DIALOG, start=0.0), recording(DIALOG, start=1000.0))
     process = Process([NETREPLAY, "--server", redis_command(folder / "one", port), "127.0.0.1", str(port), root])

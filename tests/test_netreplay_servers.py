@@ -6,11 +6,18 @@ import time
 
 import pytest
 
+from harness.netlog import con, data, end
 from harness.peers import Server, recv_exactly, reset
 from harness.replay import at, different, equal, expect
 from harness.scripted import Scripted, changed, dribbling, failing, recording, slow, whole
 from harness.serve import write_logs
 from harness.services import free_port
+
+
+@pytest.fixture(autouse=True)
+def both_backends(backend, monkeypatch):
+    monkeypatch.setenv("NETRECORD_BACKEND", backend)
+
 
 DIALOG = [
     (b"ONE\n", b"this is the first answer\n"),
@@ -34,6 +41,7 @@ def positions(done):
 # -- late, and in pieces --
 
 
+@pytest.mark.core
 @both_timings
 @pytest.mark.parametrize("pause", [0.2, 0.6])
 def test_slow_server_gets_no_byte_before_its_cause(log, timing, pause):
@@ -56,6 +64,7 @@ def test_slow_server_with_pauses_within_answers(log):
         assert server.wait_results(1) == ["done"]
 
 
+@pytest.mark.core
 @both_timings
 def test_dribbling_server(log, timing):
     with Scripted(DIALOG, dribbling) as server:
@@ -77,8 +86,6 @@ def test_answers_before_their_requests(log):
 
 
 def test_recorded_in_pieces_answered_whole(logroot):
-    from harness.netlog import con, data, end
-
     pieces = [data("s", 0.02 + n / 1000, b"%c" % byte) for n, byte in enumerate(DIALOG[0][1])]
     records = [con(), data("c", 0.01, DIALOG[0][0]), *pieces, data("c", 0.2, DIALOG[1][0]), data("s", 0.21, DIALOG[1][1])]
     root = write_logs(logroot, [*records, end("c", 0.3), end("s", 0.31)])
@@ -119,14 +126,16 @@ def test_longer_answer(log, timing, nth):
     assert positions(done) == [(sum(len(answer) for _, answer in DIALOG[:nth]) + 9, 0, 5)]
 
 
+@pytest.mark.core
 def test_empty_answers(log):
     """Every answer is missing although the server is there and reads all."""
     with Scripted(DIALOG, lambda *_: None) as server:
-        done = expect(1, *SHORT, at(server), log)
+        done = expect(2, *SHORT, at(server), log)
         server.close()
     assert "no answer" in done.out, done
 
 
+@pytest.mark.core
 def test_flood(log):
     """An answer that never ends: the replay does."""
 
@@ -143,6 +152,7 @@ def test_flood(log):
     assert positions(done)
 
 
+@pytest.mark.core
 @both_timings
 @pytest.mark.parametrize("change", ["insert", "remove", "replace"])
 def test_five_bytes_in_one_of_a_thousand_answers_are_one_difference(logroot, timing, change):
@@ -203,6 +213,7 @@ def test_closing_early(log, timing, nth, part, end, word):
     assert "log_1" in done.out and word in done.out, done
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("action", ["close", "reset"])
 def test_closing_at_once(log, action):
     with Server(lambda sock, _: reset(sock) if action == "reset" else None) as server:
@@ -216,6 +227,7 @@ def test_refusing(log):
     assert f"127.0.0.1:{port}" in done.out + done.err and "refused" in done.out + done.err
 
 
+@pytest.mark.core
 def test_refusing_some(logroot):
     """The server stops listening after the first connection: that one was played, the other was not."""
     root = write_logs(logroot, recording(DIALOG), recording(DIALOG, start=0.5))
@@ -272,6 +284,7 @@ def test_server_that_ends_where_it_was_reset(logroot):
         equal(at(server), root)
 
 
+@pytest.mark.core
 def test_client_that_reset(logroot):
     root = write_logs(logroot, recording(DIALOG[:1], client_end="err", server_end=None))
     with Scripted([*DIALOG[:1], (b"never comes", b"")], whole) as server:
@@ -279,6 +292,7 @@ def test_client_that_reset(logroot):
         assert server.wait_results(1) == ["left"]
 
 
+@pytest.mark.core
 def test_server_that_does_not_read(logroot):
     """What cannot be sent is given up as what is not answered is."""
     root = write_logs(logroot, recording([(b"x" * (16 << 20), b"thanks\n")]))
@@ -312,6 +326,7 @@ def test_server_that_reads_slowly_is_waited_for(logroot):
         assert server.wait_results(1) == [b""]
 
 
+@pytest.mark.core
 def test_one_hanging_connection_does_not_stop_the_others(logroot):
     root = write_logs(logroot, *(recording(DIALOG, start=0.001 * n) for n in range(20)))
     with Scripted(DIALOG, failing(1, 3, "never"), on=7) as server:

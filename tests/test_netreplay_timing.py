@@ -10,6 +10,12 @@ from harness.replay import at, different, equal, expect, refused
 from harness.scripted import Scripted, recording, slow
 from harness.serve import dialog, write_logs
 
+
+@pytest.fixture(autouse=True)
+def both_backends(backend, monkeypatch):
+    monkeypatch.setenv("NETRECORD_BACKEND", backend)
+
+
 DIALOG = [(b"ONE\n", b"first answer\n"), (b"TWO\n", b"second answer\n")]
 
 
@@ -33,6 +39,7 @@ def events(root):
 OVERLAPPING = [(0.0, 2.5), (0.45, 0.5), (0.72, 1.8), (1.3, 0.4), (2.61, 0.3)]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("options", [[], ["-S", "1.5"], ["-S", "0.8"]])
 def test_order_of_overlapping_connections(folder, logroot, options):
     root = write_logs(logroot, *(ping(n, begin, span) for n, (begin, span) in enumerate(OVERLAPPING)))
@@ -122,6 +129,7 @@ def test_max_gap_is_the_only_silence_that_is_cut(folder, logroot):
     assert events(folder / "again") == events(root)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     "times",
     [
@@ -142,6 +150,7 @@ def test_times_that_run_backwards(logroot, times):
 # -- again, and many at once --
 
 
+@pytest.mark.core
 def test_loop(logroot):
     root = write_logs(logroot, ping(0, 0, 0.05), ping(1, 0.02, 0.05))
     with Server(echo) as server:
@@ -179,6 +188,7 @@ def test_difference_in_the_last_run_counts(logroot):
     assert done.json["summary"]["connections"]["equal"] == 6
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("timing", ["recorded", "fast"])
 def test_clients_are_there_at_the_same_time(logroot, timing):
     """The server answers none of them before all are there."""
@@ -205,6 +215,7 @@ def test_clients_are_there_at_the_same_time(logroot, timing):
     assert done.json["summary"]["connections"]["equal"] == 24
 
 
+@pytest.mark.core
 def test_shards_are_a_partition(logroot):
     root = write_logs(logroot, *(ping(n, 0.005 * n, 0.02) for n in range(10)))
     with Server(echo) as server:

@@ -46,7 +46,7 @@ class Replay:
     def differences(self):
         found = []
         for connection in self.json["connections"]:
-            for each in connection.get("differences", []):
+            for each in connection["details"]:
                 recorded, live = each["recorded"], each["live"]
                 sizes = (recorded["offset"], live["offset"], recorded["size"], live["size"])
                 found.append(Difference(connection["name"], *sizes))

@@ -251,6 +251,21 @@ test_binary(void)
 	lesson_end(&binary);
 }
 
+/* A number of four bytes of which the last one has changed. */
+static void
+test_number(void)
+{
+	static const char recorded[] = "T\0\0\0\x21\0\3id\0\0\0\x40\x07\0\1\0\0\0\x17";
+	static const char live[] = "T\0\0\0\x21\0\3id\0\0\0\x40\x0c\0\1\0\0\0\x17";
+	static const char far[] = "T\0\0\0\x21\0\3id\0\0\1\x41\x90\0\1\0\0\0\x17";
+	struct lesson number = lesson(BYTES(recorded));
+
+	EXPECT(lesson_take(&number, BYTES(live)) == 1);
+	expect_patterns(&number, "\\x00\\x00!\\x00\\x03id\\x00(.|\\n){4}\n");
+	expect_equal(&number, BYTES(far));
+	lesson_end(&number);
+}
+
 /* A row of a PostgreSQL answer with a time, whose last zeros are left out: its lengths vary too. */
 #define ROW(size, length, time)                                                                    \
 	"bigint\0\0D\0\0\0" size "\0\2\0\0\0\1"                                                    \
@@ -465,6 +480,7 @@ main(void)
 	test_http_dates();
 	test_postgres_key();
 	test_binary();
+	test_number();
 	test_row();
 	test_numbers();
 	test_tokens();

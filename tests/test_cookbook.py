@@ -1,0 +1,106 @@
+"""Recipes of docs/cookbook.md, run as they stand there, but for ports and names."""
+import ssl
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from harness import logs
+from harness.cookbook import Shell, blocks, filled
+from harness.peers import Server, connect, recv_exactly
+from harness.proc import run, wait_until
+from harness.services import accepts, free_port
+from harness.services_more import trusting
+
+SHOP = """#!/usr/bin/python3
+import http.server, sys
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = {"/": b"welcome\\n", "/price": b"17.50 EUR\\n"}.get(self.path)
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()
+"""
+
+
+@pytest.fixture
+def shop(folder):
+    """The five lines: those that record, and the one for CI; with a shop in place."""
+    (folder / "tests").mkdir()
+    (folder / "shop").write_text(SHOP)
+    (folder / "shop").chmod(0o755)
+    ports = {"8080": free_port(), "8081": free_port()}
+    once, again = blocks("A regression test in CI in five lines")
+    assert len(once.splitlines()) + len(again.splitlines()) == 5
+    return filled(once, **ports), again.replace("8080", str(ports["8080"]))
+
+
+def test_regression_test_in_ci(folder, shop):
+    once, again = shop
+    port = again.split("127.0.0.1:")[1].split()[0]
+    with subprocess.Popen([folder / "shop", port]) as server:
+        try:
+            wait_until(lambda: accepts(int(port)), "the shop is open")
+            with Shell(once, folder) as shell:
+                assert "17.50 EUR" in shell.ends(0)
+        finally:
+            server.terminate()
+    assert len(logs.load_all(folder / "tests/shop")) == 1
+    assert "Date" in (folder / "tests/shop.ignore").read_text()
+    with Shell(again, folder) as shell:
+        shell.ends(0)
+    run("xmllint", "--noout", folder / "junit.xml")
+    (folder / "shop").write_text(SHOP.replace("17.50", "18.50"))
+    with Shell(again, folder) as shell:
+        shell.ends(1)
+    report = ElementTree.parse(folder / "junit.xml").getroot()
+    assert [failure for failure in report.iter("failure")]
+    with Shell(again.replace("-o junit", "--update tests/new").replace(">junit.xml", ""), folder) as shell:
+        shell.ends(0)
+    with Shell(again.replace(" tests/shop ", " tests/new "), folder) as shell:
+        shell.ends(0)
+
+
+def test_recording_inside_tls(folder):
+    chain, make, replay = blocks("Record what is inside TLS")
+    with Shell(make, folder) as shell:
+        shell.ends(0)
+    # the certificate's name is checked on both ways; the server has the same one here
+    (folder / "ca.pem").write_bytes((folder / "cert.pem").read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    def serve(sock, number):
+        with context.wrap_socket(sock, server_side=True) as inside, inside.makefile("rwb") as stream:
+            for line in stream:
+                stream.write(b"you said " + line)
+                stream.flush()
+
+    ports = {"8443": free_port(), "8444": free_port(), "8445": free_port()}
+    with Server(serve) as server:
+        where = {"shop.example.net": "localhost", ":443,": f":{server.address[1]},"}
+        with Shell(filled(chain, **ports, **where) + "\nwait", folder):
+            wait_until(lambda: all(accepts(port) for port in ports.values()), "all three listen")
+            with connect(("127.0.0.1", ports["8443"])) as sock:
+                with trusting(folder / "cert.pem").wrap_socket(sock, server_hostname="localhost") as inside:
+                    inside.sendall(b"hello\n")
+                    assert recv_exactly(inside, 15) == b"you said hello\n"
+                    inside.sendall(b"good bye\n")
+                    assert recv_exactly(inside, 18) == b"you said good bye\n"
+            found = wait_until(
+                lambda: [n for n, log in logs.load_all(folder / "inside").items() if b"said good bye" in log.bytes("s") and log.ends()],
+                "the recording is there",
+            )
+            assert logs.load(folder / "inside", found[0]).bytes("s") == b"you said hello\nyou said good bye\n"
+            script = replay.replace("8445", str(ports["8445"])).replace("inside", f"inside_{found[0]}")
+            with Shell(script, folder) as replaying:
+                replaying.ends(0)
