@@ -47,7 +47,8 @@ serve(uint16_t port, unsigned delay)
 	struct sigaction action;
 	sigset_t mask;
 
-	EXPECT(sigprocmask(SIG_SETMASK, NULL, &mask) == 0 && sigaction(SIGUSR1, NULL, &action) == 0);
+	EXPECT(
+	    sigprocmask(SIG_SETMASK, NULL, &mask) == 0 && sigaction(SIGUSR1, NULL, &action) == 0);
 	if (sigismember(&mask, SIGTERM) != 0 || action.sa_handler != SIG_DFL)
 		return 3;
 	usleep(delay);
