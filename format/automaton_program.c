@@ -106,6 +106,12 @@ wrong(void)
 	return NONE;
 }
 
+static bool
+is_one_of(char c, const char *characters)
+{
+	return c != '\0' && strchr(characters, c) != NULL;
+}
+
 /* Add the class that `name` tells, as "alpha". Returns 0, or -1 if there is none. */
 static int
 class_add(struct byte_set *set, const char *name, size_t length)
@@ -140,7 +146,7 @@ bracket_element(struct parser *parser, struct byte_set *set)
 
 	if (at >= parser->end)
 		return -2;
-	if (at[0] != '[' || parser->end - at < 2 || memchr(":.=", at[1], 3) == NULL) {
+	if (at[0] != '[' || parser->end - at < 2 || !is_one_of(at[1], ":.=")) {
 		parser->at++;
 		return (unsigned char)at[0];
 	}
@@ -283,7 +289,7 @@ repeat_parse(struct parser *parser)
 {
 	size_t node = atom_parse(parser);
 
-	while (node != NONE && parser->at < parser->end && memchr("*+?{", *parser->at, 4) != NULL) {
+	while (node != NONE && parser->at < parser->end && is_one_of(*parser->at, "*+?{")) {
 		char sign = *parser->at++;
 		unsigned least = sign == '+' ? 1 : 0, most = sign == '?' ? 1 : UINT_MAX;
 		if (sign == '{' && interval_parse(parser, &least, &most) != 0)

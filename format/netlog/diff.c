@@ -53,21 +53,6 @@ items_order(const struct logset *set, bool by_number)
 	return items;
 }
 
-/* Do both have the same numbers, each once? Then they tell which logs belong together, else their
- * order does. Both are in the order of their numbers. */
-static bool
-numbers_are_alike(const struct logset_item *const *first, size_t first_count,
-    const struct logset_item *const *second, size_t second_count)
-{
-	if (first_count != second_count)
-		return false;
-	for (size_t i = 0; i < first_count; i++)
-		if (first[i]->n == 0 || first[i]->n != second[i]->n ||
-		    (i > 0 && first[i]->n == first[i - 1]->n))
-			return false;
-	return true;
-}
-
 /* -- comparing -- */
 
 /* A log that the other recording has none for. */
@@ -91,10 +76,6 @@ pair_compare(struct diff *diff, const struct logset_item *first, const struct lo
 {
 	struct difference_result result;
 
-	if (first == NULL)
-		return alone_tell(diff, second, "is only in the second recording");
-	if (second == NULL)
-		return alone_tell(diff, first, "is only in the first recording");
 	if (difference_find(&diff->config, first, second, &result) != 0)
 		return -1;
 	diff->summary.connections[result.result]++;
@@ -103,36 +84,61 @@ pair_compare(struct diff *diff, const struct logset_item *first, const struct lo
 	return 0;
 }
 
+/* Compare the logs that have partners, tell those that have none. Returns -1 with errno. */
+static int
+items_compare(struct diff *diff, const struct logset_item *const *const items[2])
+{
+	size_t counts[2] = {diff->sets[0].count, diff->sets[1].count};
+	size_t paired = counts[0] < counts[1] ? counts[0] : counts[1];
+	int result = 0;
+
+	for (size_t i = 0; i < paired && result == 0 && !stdout_broken(); i++)
+		result = pair_compare(diff, items[0][i], items[1][i]);
+	for (size_t i = paired; i < counts[0] && result == 0; i++)
+		result = alone_tell(diff, items[0][i], "is only in the first recording");
+	for (size_t i = paired; i < counts[1] && result == 0; i++)
+		result = alone_tell(diff, items[1][i], "is only in the second recording");
+	return result;
+}
+
+/* Do both have the same numbers, each once? Then they tell which logs belong together, else their
+ * order does. Both are in the order of their numbers. */
+static bool
+numbers_are_alike(const struct diff *diff, const struct logset_item *const *const items[2])
+{
+	if (diff->sets[0].count != diff->sets[1].count)
+		return false;
+	for (size_t i = 0; i < diff->sets[0].count; i++)
+		if (items[0][i]->n == 0 || items[0][i]->n != items[1][i]->n ||
+		    (i > 0 && items[0][i]->n == items[0][i - 1]->n))
+			return false;
+	return true;
+}
+
+/* Pair them one way, and compare. Returns 1 if they cannot be paired so, -1 with errno. */
+static int
+sets_try(struct diff *diff, bool by_number)
+{
+	const struct logset_item **first = items_order(&diff->sets[0], by_number);
+	const struct logset_item **second = items_order(&diff->sets[1], by_number);
+	const struct logset_item *const *const items[2] = {first, second};
+	int result = -1;
+
+	if (first != NULL && second != NULL)
+		result =
+		    by_number && !numbers_are_alike(diff, items) ? 1 : items_compare(diff, items);
+	free(first);
+	free(second);
+	return result;
+}
+
 /* Returns -1 with errno. */
 static int
 sets_compare(struct diff *diff)
 {
-	const struct logset_item **items[2] = {NULL, NULL};
-	size_t counts[2], most;
-	bool by_number = true;
-	int result = -1;
+	int result = sets_try(diff, true);
 
-	for (;;) {
-		for (int i = 0; i < 2; i++) {
-			counts[i] = diff->sets[i].count;
-			free(items[i]);
-			items[i] = items_order(&diff->sets[i], by_number);
-		}
-		if (items[0] == NULL || items[1] == NULL)
-			goto release;
-		if (!by_number || numbers_are_alike(items[0], counts[0], items[1], counts[1]))
-			break;
-		by_number = false;
-	}
-	most = counts[0] > counts[1] ? counts[0] : counts[1];
-	result = 0;
-	for (size_t i = 0; i < most && result == 0 && !stdout_broken(); i++)
-		result = pair_compare(
-		    diff, i < counts[0] ? items[0][i] : NULL, i < counts[1] ? items[1][i] : NULL);
-release:
-	free(items[0]);
-	free(items[1]);
-	return result;
+	return result > 0 ? sets_try(diff, false) : result;
 }
 
 static int64_t
