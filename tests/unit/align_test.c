@@ -1,6 +1,6 @@
 /* Two streams compared as they come: which differences are told, whatever the pieces, and how far
  * it is known to be. */
-#include "format/align.h"
+#include "format/align_private.h"
 
 #include "tests/unit/test.h"
 
@@ -514,6 +514,29 @@ test_reached_masked(void)
 	run_finish(&run);
 }
 
+/* Thousands are under way at once: where both are alike, next to nothing is held. */
+static void
+test_memory(void)
+{
+	static const char *const patterns[] = {"id=[0-9]+", "<(.|\\n)*>", NULL};
+	static unsigned char bytes[50000];
+	static struct run run;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)('a' + pick(20));
+	for (int masks = 0; masks < 2; masks++) {
+		run_begin(&run, masks ? patterns : NULL, false);
+		for (size_t i = 0; i < 200; i++) {
+			size_t size = 1 + pick(sizeof(bytes));
+			EXPECT(align_feed(run.align, ALIGN_RECORDED, bytes, size) == 0);
+			EXPECT(align_feed(run.align, ALIGN_LIVE, bytes, size) == 0);
+		}
+		for (int i = 0; i < 2; i++)
+			EXPECT(run.align->streams[i].capacity <= (masks ? 8192 : 512));
+		run_finish(&run);
+	}
+}
+
 static void
 test_sizes_only(void)
 {
@@ -543,6 +566,7 @@ main(void)
 	test_nothing_in_common();
 	test_reached();
 	test_reached_masked();
+	test_memory();
 	test_sizes_only();
 	return 0;
 }
