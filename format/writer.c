@@ -24,8 +24,9 @@
 /* A part with less than 1/64 of its size left is full, lest gzip members become tiny. */
 #define PIECE_MIN 64
 
-#define MEMBER_MAX (256 * 1024) /* payload of a gzip member: what a full disk takes back at most   \
-				 */
+#define MEMBER_MAX                                                                                 \
+	(256 * 1024) /* payload of a gzip member: what a full disk takes back at most              \
+		      */
 
 #define CREATE_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 #define REOPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC)
