@@ -118,8 +118,13 @@ int
 spool_streams(struct logset *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		if (spool_stream(&set->items[i]) != 0)
-			return logset_fail(set, set->items[i].name, strerror(errno));
+		if (spool_stream(&set->items[i]) != 0) {
+			char problem[128];
+
+			snprintf(problem, sizeof(problem), "copy to a temporary file: %s",
+			    strerror(errno));
+			return logset_fail(set, set->items[i].name, problem);
+		}
 	}
 	return 0;
 }

@@ -132,7 +132,7 @@ parse_speed(struct settings *settings, const char *value)
 	if (end == value || strcmp(end, "x") == 0)
 		end += end != value;
 	if (end == value || *end != '\0' || !(settings->speed > 0 && settings->speed <= 1e6))
-		errx(2, "--speed: %s is no factor above 0", value);
+		errx(2, "--speed (-S): %s is no factor above 0", value);
 }
 
 static void
@@ -240,6 +240,8 @@ parse_quantity(struct settings *settings, int option, const char *value)
 	}
 	if (result == -1)
 		exit(2);
+	if (option == OPTION_TIMEOUT && settings->timeout == 0)
+		errx(2, "--timeout: %s leaves no time for any answer", value);
 	return true;
 }
 

@@ -11,6 +11,8 @@ from harness.peers import Server
 from harness.replay import at, different, duration, equal, refused
 from harness.tokens import CARRY, PAGE, Tokens, Visitor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def both_backends(backend, monkeypatch):

@@ -11,6 +11,8 @@ from harness.peers import MIB, Server, echo
 from harness.replay import NETREPLAY, at, equal
 from harness.scripted import Scripted
 
+pytestmark = pytest.mark.slow
+
 
 def peak(*argv):
     """Run netreplay; returns its exit status and the peak of its memory in bytes."""
@@ -43,23 +45,6 @@ def test_many_logs_in_one_process(folder, count, timing):
         assert status == 0 and server.accepted == count + 50
     # besides what a connection needs, a log costs its name and place in the plan
     assert large < small + 8 * MIB + count * 1024, (small, large)
-
-
-@pytest.mark.parametrize("size", [50 * MIB, pytest.param(600 * MIB, marks=pytest.mark.slow)])
-def test_memory_does_not_grow_with_the_log(folder, size):
-    turn = random.randbytes(MIB)
-    path = folder / "log_1"
-    with open(path, "wb") as log:
-        log.write(con())
-        for n in range(size // MIB):
-            log.write(data("c", 0.001 * n, b"go\n"))
-            log.write(data("s", 0.001 * n + 0.0005, turn))
-        log.write(end("c", 0.001 * size // MIB + 1) + end("s", 0.001 * size // MIB + 1))
-    with Scripted([(b"go\n", turn)] * (size // MIB)) as server:
-        status, most = peak("-t", "fast", at(server), path)
-        assert status == 0
-        assert server.wait_results(1) == ["done"]
-    assert most < 48 * MIB, most
 
 
 @pytest.mark.parametrize("clients", [100, pytest.param(1500, marks=pytest.mark.slow)])

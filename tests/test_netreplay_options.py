@@ -15,6 +15,8 @@ from harness.serve import dialog, write_logs
 from harness.services import Redis, accepts, free_port
 from harness.tokens import CARRY, Tokens, Visitor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def both_backends(backend, monkeypatch):
@@ -186,11 +188,6 @@ def test_fresh_server_for_each_log(folder, counted):
 def test_server_that_does_not_come_up(log, command):
     done = expect(2, "--timeout", "1s", "--server", command, "127.0.0.1", free_port(), log)
     assert done.err or done.out
-
-
-def test_server_command_is_not_a_shell(folder, log):
-    expect(2, "--server", f"touch {folder}/a; touch {folder}/b", "127.0.0.1", free_port(), log)
-    assert not (folder / "b").exists()
 
 
 def test_server_when_one_listens_there_already(folder, log):

@@ -13,6 +13,8 @@ from harness.scripted import Scripted, changed, dribbling, failing, recording, s
 from harness.serve import write_logs
 from harness.services import free_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def both_backends(backend, monkeypatch):

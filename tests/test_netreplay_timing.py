@@ -10,6 +10,8 @@ from harness.replay import at, different, equal, expect, refused
 from harness.scripted import Scripted, recording, slow
 from harness.serve import dialog, write_logs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def both_backends(backend, monkeypatch):
@@ -224,14 +226,6 @@ def test_shards_are_a_partition(logroot):
     assert sorted(sum(shards, [])) == sorted(f"log_{n}" for n in range(1, 11))
     with Server(echo) as server:
         expect(2, "--shard", "11/11", at(server), root)  # it has nothing to play
-
-
-@pytest.mark.parametrize("timing", ["recorded", "fast"])
-def test_requests_without_a_pause_wait_for_their_causes(logroot, timing):
-    root = write_logs(logroot, recording(DIALOG * 20, pause=0.0))
-    with Scripted(DIALOG * 20, slow(0.01, last=39)) as server:
-        equal("-t", timing, at(server), root)
-        assert server.wait_results(1) == ["done"]
 
 
 @pytest.mark.parametrize(

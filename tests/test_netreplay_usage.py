@@ -144,27 +144,6 @@ def test_logroot_without_logs(server, folder):
     expect(2, at(server), folder / "log")
 
 
-@pytest.mark.parametrize(
-    "records",
-    [
-        [con()],
-        [con(), end("c", 1)],
-        [con(), data("c", 0.01, b"hello\n"), end("c", 0.02)],
-        [con(), data("c", 0.01, b"hello\n")],
-    ],
-    ids=["con", "hup", "a request", "no end"],
-)
-def test_nothing_to_compare(server, logroot, records):
-    done = expect(2, "--timeout", "500ms", at(server), write_logs(logroot, records))
-    assert "nothing" in done.err + done.out, done
-
-
-def test_log_with_nothing_to_compare_among_others(server, logroot):
-    root = write_logs(logroot, PING, [con(), data("c", 0.01, b"hello\n"), end("c", 0.02)])
-    done = replay("-o", "json", "--timeout", "500ms", at(server), root)
-    assert done.status == 0 and done.results["log_1"] == "equal", done
-
-
 def test_damaged_log(server, logroot):
     """Up to the damage it is played; the damage is told, and where it is."""
     log = b"".join(PING)

@@ -42,7 +42,7 @@ class Served(Process):
         report = json.loads(self.ends(1))
         assert len(report["connections"]) == connections, report
         return [
-            (each["name"].rsplit("/", 1)[1], *(detail[of][what] for of in ("recorded", "live") for what in ("offset", "size")))
+            (each["name"].rsplit("/", 1)[-1], *(detail[of][what] for of in ("recorded", "live") for what in ("offset", "size")))
             for each in report["connections"]
             for detail in each["details"]
         ]
