@@ -559,7 +559,9 @@ expect_full(enum report_format format, int connections)
 		report_connection(report, &connection);
 	errno = 0;
 	EXPECT(report_end(report, &(struct report_summary){0}) == -1);
+#ifndef __SANITIZE_THREAD__ /* its fflush(3) leaves another errno */
 	EXPECT(errno == ENOSPC);
+#endif
 	report_free(report);
 	fclose(config.stream);
 }
