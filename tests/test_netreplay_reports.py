@@ -11,6 +11,8 @@ from harness.replay import NETREPLAY, at, expect, replay
 from harness.scripted import Scripted, recording
 from harness.serve import dialog, write_logs
 
+pytestmark = pytest.mark.slow
+
 NASTY = b"\x1b[31mred\x1b[0m <script>alert('&\"]]>')</script> \x00\xff\xfe\r\n# not ok 1 - \\ \xe2\x80\xa8 {\"a\": 1}\x07\n"
 DIALOG = [(b"ONE\n", b"plain answer\n"), (b"TWO\n", b"before " + NASTY + b"behind\n")]
 DAMAGED = [b"c 0.000000 con\nc 0.100000 4\nONE\ns 0.200000 13\nplain answer\ngarbage\n"]

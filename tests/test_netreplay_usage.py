@@ -14,6 +14,8 @@ from harness.replay import NETREPLAY, at, equal, expect, refused, replay
 from harness.serve import dialog, write_logs
 from harness.services import free_port
 
+pytestmark = pytest.mark.slow
+
 PING = dialog(("c", b"PING\r\n"), ("s", b"PING\r\n"))
 
 
