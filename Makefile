@@ -11,8 +11,14 @@ O := $B/obj
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-PKGS := libbsd-overlay zlib
-CPPFLAGS += -D_GNU_SOURCE -iquote . $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# libpcap and Lua 5.4 are optional: WITHOUT="pcap lua" builds as if they were not there
+WITHOUT ?=
+found = $(if $(filter $1,$(WITHOUT)),,$(firstword $(foreach p,$2,$(shell pkg-config --exists $p 2>/dev/null && echo $p))))
+PCAP := $(call found,pcap,libpcap)
+LUA := $(call found,lua,lua5.4 lua-5.4)
+PKGS := libbsd-overlay zlib $(PCAP) $(LUA)
+CPPFLAGS += -D_GNU_SOURCE -iquote . $(if $(PCAP),-DHAVE_LIBPCAP) $(if $(LUA),-DHAVE_LUA)
+CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS := -std=c11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
@@ -30,16 +36,23 @@ $(filter-out $B/netlog,$(COMMANDS:%=$B/%)): $B/%: $(NET) $(FORMAT)
 	$(LINK) -o $@ $(filter $O/$*/%,$^) $(filter-out $O/$*/%,$^) $(LIBS)
 $(foreach c,$(filter-out netlog,$(COMMANDS)),$(eval $B/$c: $(call objects,$c)))
 
-$O/%.o: %.c
+# rebuild when an optional library came or went
+FEATURES := $O/features-$(or $(PCAP),no-pcap)-$(or $(LUA),no-lua)
+$(FEATURES):
+	@mkdir -p $(@D)
+	@rm -f $O/features-*
+	@touch $@
+
+$O/%.o: %.c $(FEATURES)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
-# unit tests: one program a file of tests/unit, linked with the libraries, and with netreplay's files if it is named so
+# unit tests: one program a file of tests/unit, linked with the libraries; what is named
+# <command>_... also with that command's files
 UNITS := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.c))
 $B/unit/%: $O/tests/unit/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS)
-$(filter $B/unit/netreplay_%,$(UNITS)): $(filter-out %/main.o,$(call objects,netreplay))
 units: $(UNITS)
 unit: units
 	@for t in $(UNITS); do $$t || exit 1; done
@@ -50,6 +63,10 @@ $B/fuzz/%: $O/tests/fuzz/%.o $(NET) $(FORMAT)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 fuzzers: $(FUZZERS)
+define command_tests
+$(filter $B/unit/$1_% $B/fuzz/$1_%,$(UNITS) $(FUZZERS)): $(filter-out %/main.o,$(call objects,$1))
+endef
+$(foreach c,netreplay netmirror nettunnel,$(eval $(call command_tests,$c)))
 
 $B/libnetlog.a: $(FORMAT)
 	rm -f $@
@@ -68,7 +85,7 @@ help:
 	@echo 'make coverage      which lines the tests reach'
 	@echo 'make install       to DESTDIR= PREFIX=/usr/local; also uninstall'
 	@echo 'make dist clean    a source archive; remove build/'
-	@echo 'VARIANT=name SANITIZE=address,undefined CC=clang WERROR=1 choose another build'
+	@echo 'VARIANT=name SANITIZE=address,undefined CC=clang WERROR=1 WITHOUT="pcap lua" choose another build'
 
 $B/demo_peer: $O/tests/demo/demo_peer.o
 	$(LINK) -o $@ $^
@@ -125,5 +142,5 @@ clean:
 	rm -rf build
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.SECONDARY:
+.PRECIOUS: $O/%.o
 .PHONY: all units unit fuzzers help demo check check-slow fuzz bench lint layers coverage install uninstall dist clean

@@ -19,11 +19,9 @@ build() {
 	$make -s -j"$jobs" VARIANT="$variant" WERROR=1 "$@" all units
 }
 
-# core VARIANT: unit tests and the core of the system tests on that build
+# core VARIANT [VAR=value...]: unit tests and the core of the system tests on that build
 core() {
-	step "unit tests: $1"
 	$make -s VARIANT="$@" unit
-	step "system tests, core: $1"
 	NETRECORD_BIN=build/$1 $pytest -m 'core and not slow' --durations=3
 }
 
@@ -45,8 +43,17 @@ MAKE="${MAKE:-make}" tests/fuzz.sh replay
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
-core asan SANITIZE=address,undefined CFLAGS="-O1 -g"
-core tsan SANITIZE=thread CFLAGS="-O1 -g"
+step "unit tests and core of the system tests: asan and tsan, side by side, since they wait more than they work"
+core asan SANITIZE=address,undefined CFLAGS="-O1 -g" >build/asan/core.log 2>&1 &
+asan=$!
+core tsan SANITIZE=thread CFLAGS="-O1 -g" >build/tsan/core.log 2>&1 &
+tsan=$!
+status=0
+wait $asan || status=1
+cat build/asan/core.log
+wait $tsan || status=1
+cat build/tsan/core.log
+[ $status -eq 0 ] || exit 1
 
 step "system tests: release"
 NETRECORD_BIN=build/release $pytest

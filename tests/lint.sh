@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 sources=$(git ls-files '*.c' '*.h')
 own=$(git ls-files 'format/*.c' 'net*/*.c')
 flags="-std=c11 -D_GNU_SOURCE -iquote . $(pkg-config --cflags libbsd-overlay zlib)"
+! pkg-config --exists libpcap || flags="$flags -DHAVE_LIBPCAP $(pkg-config --cflags libpcap)"
+! pkg-config --exists lua5.4 || flags="$flags -DHAVE_LUA $(pkg-config --cflags lua5.4)"
 
 status=0
 # shellcheck disable=SC2086 # lists of words
