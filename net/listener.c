@@ -18,8 +18,11 @@
 struct listening {
 	struct watch watch;
 	struct listener *listener;
+	void *context;
+	bool announced;
 	SLIST_ENTRY(listening) next;
 	char *path; /* of a unix socket that we made: removed at the end */
+	struct task release;
 };
 
 struct listener {
@@ -62,14 +65,15 @@ listener_pause(struct listener *listener)
 
 /* Accept one client; returns whether another try makes sense in this round. */
 static bool
-listener_accept(struct listener *listener, int listening)
+listener_accept(struct listener *listener, const struct listening *listening)
 {
 	struct sockaddr_storage storage;
 	socklen_t length = sizeof(storage);
 	struct address client;
 	int fd;
 
-	fd = accept4(listening, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(listening->watch.fd, (struct sockaddr *)&storage, &length,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			listener_pause(listener);
@@ -80,7 +84,7 @@ listener_accept(struct listener *listener, int listening)
 		listener->full = true;
 		listener_update(listener);
 	}
-	listener->config.accepted(listener->config.context, fd, &client);
+	listener->config.accepted(listening->context, fd, &client);
 	return listener->pause.due == 0 && !listener->full;
 }
 
@@ -90,7 +94,7 @@ listener_ready(struct watch *watch, short events)
 	struct listening *listening = CONTAINER_OF(watch, struct listening, watch);
 
 	(void)events;
-	for (int i = 0; i < BATCH && listener_accept(listening->listener, watch->fd); i++)
+	for (int i = 0; i < BATCH && listener_accept(listening->listener, listening); i++)
 		;
 }
 
@@ -107,8 +111,17 @@ listener_new(const struct listener_config *config)
 	return listener;
 }
 
+static void
+listening_release(struct task *task)
+{
+	struct listening *listening = CONTAINER_OF(task, struct listening, release);
+
+	free(listening->path);
+	free(listening);
+}
+
 int
-listener_add(struct listener *listener, int fd)
+listener_add(struct listener *listener, int fd, void *context)
 {
 	struct listening *listening = calloc(1, sizeof(*listening));
 
@@ -117,6 +130,8 @@ listener_add(struct listener *listener, int fd)
 		return -1;
 	}
 	listening->listener = listener;
+	listening->context = context;
+	listening->release.run = listening_release;
 	watch_init(&listening->watch, fd, listener_ready);
 	SLIST_INSERT_HEAD(&listener->sockets, listening, next);
 	return 0;
@@ -124,7 +139,8 @@ listener_add(struct listener *listener, int fd)
 
 /* Listen on one address; `*port` is the port to use, and becomes the one in use. */
 static int
-bind_one(struct listener *listener, struct address *address, bool only6, uint16_t *port)
+bind_one(
+    struct listener *listener, struct address *address, bool only6, uint16_t *port, void *context)
 {
 	int fd;
 
@@ -139,11 +155,23 @@ bind_one(struct listener *listener, struct address *address, bool only6, uint16_
 		socket_name(fd, &bound);
 		*port = bound.port;
 	}
-	if (listener_add(listener, fd) == -1)
+	if (listener_add(listener, fd, context) == -1)
 		return -1;
 	if (address->family == AF_UNIX)
 		SLIST_FIRST(&listener->sockets)->path = strdup(address->u.path);
 	return 0;
+}
+
+/* Its memory goes after the round, in which it may yet be told that clients have come. */
+static void
+close_socket(struct listener *listener, struct listening *each)
+{
+	SLIST_REMOVE(&listener->sockets, each, listening, next);
+	loop_unwatch(listener->config.loop, &each->watch);
+	close(each->watch.fd);
+	if (each->path != NULL)
+		unlink(each->path);
+	loop_later(listener->config.loop, &each->release);
 }
 
 /* Close the sockets added since `until` was the first one; all of them if it is NULL. */
@@ -152,26 +180,20 @@ close_sockets(struct listener *listener, struct listening *until)
 {
 	struct listening *each;
 
-	while ((each = SLIST_FIRST(&listener->sockets)) != until) {
-		SLIST_REMOVE_HEAD(&listener->sockets, next);
-		loop_unwatch(listener->config.loop, &each->watch);
-		close(each->watch.fd);
-		if (each->path != NULL)
-			unlink(each->path);
-		free(each->path);
-		free(each);
-	}
+	while ((each = SLIST_FIRST(&listener->sockets)) != until)
+		close_socket(listener, each);
 }
 
 /* Listen on every address of the list with one port; returns -1 with errno and the address that
  * failed. */
 static int
-bind_all(struct listener *listener, struct address_list *list, struct address *failed)
+bind_all(
+    struct listener *listener, struct address_list *list, struct address *failed, void *context)
 {
 	uint16_t port = list->items[0].port;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (bind_one(listener, &list->items[i], list->count > 1, &port) == -1) {
+		if (bind_one(listener, &list->items[i], list->count > 1, &port, context) == -1) {
 			*failed = list->items[i];
 			return -1;
 		}
@@ -181,24 +203,24 @@ bind_all(struct listener *listener, struct address_list *list, struct address *f
 
 /* All addresses: one socket for IPv6 and IPv4, or IPv4 alone where there is no IPv6. */
 static int
-bind_any(struct listener *listener, struct address *any, uint16_t port, int family)
+bind_any(struct listener *listener, struct address *any, uint16_t port, int family, void *context)
 {
 	int result;
 
 	memset(any, 0, sizeof(*any));
 	any->family = family == AF_INET ? AF_INET : AF_INET6;
-	result = bind_one(listener, any, family == AF_INET6, &port);
+	result = bind_one(listener, any, family == AF_INET6, &port, context);
 	if (result == -1 && family == AF_UNSPEC &&
 	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
 		any->family = AF_INET;
-		result = bind_one(listener, any, false, &port);
+		result = bind_one(listener, any, false, &port, context);
 	}
 	any->port = port;
 	return result;
 }
 
 int
-listener_bind(struct listener *listener, const struct address_name *name, int family)
+listener_bind(struct listener *listener, const struct address_name *name, int family, void *context)
 {
 	struct address_list list;
 	struct address failed;
@@ -212,26 +234,28 @@ listener_bind(struct listener *listener, const struct address_name *name, int fa
 		return -1;
 	}
 	if (!name->is_unix && name->host[0] == '\0') {
-		result = bind_any(listener, &failed, list.items[0].port, family);
+		result = bind_any(listener, &failed, list.items[0].port, family, context);
 	} else {
 		/* With port 0 the second address may find taken what the first was given. */
 		for (int i = 0; result == -1 && i < SAME_PORT_TRIES; i++) {
-			result = bind_all(listener, &list, &failed);
+			result = bind_all(listener, &list, &failed, context);
 			if (result == 0 || errno != EADDRINUSE || list.items[0].port != 0 ||
 			    list.count == 1)
 				break;
 			close_sockets(listener, before);
 		}
 	}
-	if (result == -1)
+	if (result == -1) {
 		notice(NOTICE_ERROR, "cannot listen on %s: %s", address_format(&failed, text),
 		    strerror(errno));
+		close_sockets(listener, before);
+	}
 	address_list_release(&list);
 	return result;
 }
 
 int
-listener_inherit(struct listener *listener)
+listener_inherit(struct listener *listener, void *context)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *error;
 	int count;
@@ -244,7 +268,7 @@ listener_inherit(struct listener *listener)
 		return -1;
 	}
 	for (int fd = FIRST_INHERITED; fd < FIRST_INHERITED + count; fd++) {
-		if (socket_adopt(fd) == -1 || listener_add(listener, fd) == -1) {
+		if (socket_adopt(fd) == -1 || listener_add(listener, fd, context) == -1) {
 			notice(
 			    NOTICE_ERROR, "descriptor %d of LISTEN_FDS: %s", fd, strerror(errno));
 			return -1;
@@ -254,6 +278,18 @@ listener_inherit(struct listener *listener)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
 	return count;
+}
+
+void
+listener_leave(struct listener *listener, const void *context)
+{
+	struct listening *each, *next;
+
+	SLIST_FOREACH_SAFE(each, &listener->sockets, next, next)
+	{
+		if (each->context == context)
+			close_socket(listener, each);
+	}
 }
 
 void
@@ -278,6 +314,9 @@ listener_start(struct listener *listener)
 		socklen_t length = sizeof(storage);
 		struct address address;
 
+		if (each->announced)
+			continue;
+		each->announced = true;
 		socket_name(each->watch.fd, &address);
 		if (address.family == AF_UNIX &&
 		    getsockname(each->watch.fd, (struct sockaddr *)&storage, &length) == 0)

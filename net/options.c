@@ -72,7 +72,7 @@ options_server(const char *host, const char *port, int family, struct address_li
 }
 
 static int
-listen_one(struct listener *listener, const char *bind, const char *port, int family)
+listen_one(struct listener *listener, const char *bind, const char *port, int family, void *context)
 {
 	struct address_name name;
 	const char *reason;
@@ -84,20 +84,20 @@ listen_one(struct listener *listener, const char *bind, const char *port, int fa
 	else
 		reason = address_join(bind, port, &name);
 	if (reason == NULL)
-		return listener_bind(listener, &name, family);
+		return listener_bind(listener, &name, family, context);
 	notice(NOTICE_ERROR, "cannot listen on %s%s%s: %s", bind, bind[0] != '\0' ? " " : "port ",
 	    port, reason);
 	return -1;
 }
 
 int
-options_listen(
-    struct listener *listener, char *const *binds, size_t bind_count, const char *port, int family)
+options_listen(struct listener *listener, char *const *binds, size_t bind_count, const char *port,
+    int family, void *context)
 {
 	if (bind_count == 0)
-		return listen_one(listener, "", port, family);
+		return listen_one(listener, "", port, family, context);
 	for (size_t i = 0; i < bind_count; i++)
-		if (listen_one(listener, binds[i], port, family) == -1)
+		if (listen_one(listener, binds[i], port, family, context) == -1)
 			return -1;
 	return 0;
 }

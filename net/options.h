@@ -31,9 +31,9 @@ int options_number(
 int options_server(const char *host, const char *port, int family, struct address_list *list);
 
 /* The port to listen on, on the addresses `binds` (none: all of them). Also takes "unix:/path" and
- * "address:port" for `port`. */
+ * "address:port" for `port`. `context` is the sockets' own (net/listener). */
 struct listener;
-int options_listen(
-    struct listener *listener, char *const *binds, size_t bind_count, const char *port, int family);
+int options_listen(struct listener *listener, char *const *binds, size_t bind_count,
+    const char *port, int family, void *context);
 
 #endif

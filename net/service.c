@@ -156,13 +156,13 @@ service_raise_descriptors(void)
 }
 
 size_t
-service_max_relays(size_t descriptors)
+service_max_relays(size_t descriptors, size_t legs)
 {
 	size_t logs = descriptors / 4 < 128 ? descriptors / 4 : 128;
 
-	if (descriptors < RESERVED + logs + 2)
+	if (descriptors < RESERVED + logs + 1 + legs)
 		return 1;
-	return (descriptors - RESERVED - logs) / 2;
+	return (descriptors - RESERVED - logs) / (1 + legs);
 }
 
 const char *

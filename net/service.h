@@ -39,8 +39,9 @@ int service_run(struct service *service);
 /* Raise the soft limit of descriptors to the hard one; returns it. */
 size_t service_raise_descriptors(void);
 
-/* How many relays fit: two descriptors each, some kept for logs and the rest. */
-size_t service_max_relays(size_t descriptors);
+/* How many relays fit: each takes its client's descriptor and `legs` more; some are kept for logs
+ * and the rest. */
+size_t service_max_relays(size_t descriptors, size_t legs);
 
 /* Become `user` for good, with its groups. Returns NULL, or why not. */
 const char *service_drop_privileges(const char *user);

@@ -159,15 +159,14 @@ serve_listen(struct serve *serve)
 	struct listener_config config = {.loop = serve->service.loop,
 	    .metrics = &serve->metrics,
 	    .accepted = serve_accepted,
-	    .context = serve,
-	    /* a socket and two readings of a log each: less than two relays need */
-	    .max = service_max_relays(service_raise_descriptors()) / 2 + 1};
+	    /* a socket and two readings of a log each */
+	    .max = service_max_relays(service_raise_descriptors(), 2)};
 
 	serve->service.listener = listener_new(&config);
 	if (serve->service.listener == NULL)
 		err(2, NULL);
 	if (options_listen(serve->service.listener, settings->binds, settings->bind_count,
-		settings->port, settings->family) == -1)
+		settings->port, settings->family, serve) == -1)
 		exit(2);
 }
 
