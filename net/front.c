@@ -23,6 +23,7 @@ front_init(struct front *front, const struct front_settings *settings, size_t le
 	    .max = settings->max_connections < room ? settings->max_connections : room,
 	    .metrics = &front->metrics};
 
+	front->metrics.sections |= METRICS_LOGS;
 	front->trace = settings->verbose > 0;
 	if (service_init(service, &front->metrics) == -1)
 		return front_failed("event loop");

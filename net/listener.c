@@ -306,6 +306,7 @@ listener_start(struct listener *listener)
 {
 	char text[ADDRESS_TEXT_MAX];
 	struct sockaddr_storage storage;
+	const char *purpose = listener->config.purpose;
 	struct listening *each;
 
 	listener->started = true;
@@ -321,7 +322,8 @@ listener_start(struct listener *listener)
 		if (address.family == AF_UNIX &&
 		    getsockname(each->watch.fd, (struct sockaddr *)&storage, &length) == 0)
 			address.u.path = ((struct sockaddr_un *)&storage)->sun_path;
-		notice(NOTICE_ANNOUNCE, "listening on %s", address_format(&address, text));
+		notice(NOTICE_ANNOUNCE, "listening on %s%s%s", address_format(&address, text),
+		    purpose != NULL ? " " : "", purpose != NULL ? purpose : "");
 	}
 }
 

@@ -17,6 +17,8 @@ struct listener_config {
 	/* A client has come; `fd` is the callee's, `context` what its socket was added with. It
 	 * must not close the listener. */
 	void (*accepted)(void *context, int fd, const struct address *client);
+	const char *purpose; /* said behind the address in its announcement: "for providers"; may
+				be NULL */
 	size_t
 	    max; /* clients at a time, counted until listener_left(); others wait in the backlog */
 };

@@ -23,6 +23,7 @@ static const struct {
 	const char *name;
 	const char *type;
 	const char *help;
+	unsigned section; /* 0: every command has it */
 } about[COUNTER_COUNT] = {
     [COUNTER_ACCEPTED] = {"connections_total", "counter", "client connections accepted"},
     [COUNTER_OPEN] = {"connections_open", "gauge", "connections open now"},
@@ -31,14 +32,27 @@ static const struct {
     [COUNTER_KILLED] = {"killed_total", "counter", "connections that this process ended"},
     [COUNTER_CLIENT_BYTES] = {"client_bytes_total", "counter", "bytes received from clients"},
     [COUNTER_SERVER_BYTES] = {"server_bytes_total", "counter", "bytes received from servers"},
-    [COUNTER_RECORDED_BYTES] = {"recorded_bytes_total", "counter", "bytes written to logs"},
+    [COUNTER_RECORDED_BYTES] = {"recorded_bytes_total", "counter", "bytes written to logs",
+	METRICS_LOGS},
     [COUNTER_LOST_BYTES] = {"lost_bytes_total", "counter",
-	"bytes that passed and were not recorded"},
+	"bytes that passed and were not recorded", METRICS_LOGS},
     [COUNTER_LOG_FAILURES] = {"log_failures_total", "counter",
-	"logs that ended before their connection"},
-    [COUNTER_LOG_QUEUE] = {"log_queue_bytes", "gauge", "memory held by the log queue now"},
+	"logs that ended before their connection", METRICS_LOGS},
+    [COUNTER_LOG_QUEUE] = {"log_queue_bytes", "gauge", "memory held by the log queue now",
+	METRICS_LOGS},
     [COUNTER_PAUSED_ACCEPTS] = {"paused_accepts_total", "counter",
 	"times that accepting paused for want of descriptors"},
+    [COUNTER_LINKS] = {"links_open", "gauge", "links that are up", METRICS_TUNNEL},
+    [COUNTER_LINKS_LOST] = {"links_lost_total", "counter", "links whose connection was lost",
+	METRICS_TUNNEL},
+    [COUNTER_LINKS_RESUMED] = {"links_resumed_total", "counter",
+	"lost links that were continued on a new connection", METRICS_TUNNEL},
+    [COUNTER_UNAUTHENTICATED] = {"unauthenticated_total", "counter",
+	"connections that did not prove to know the key", METRICS_TUNNEL},
+    [COUNTER_VIOLATIONS] = {"violations_total", "counter",
+	"links ended since their peer broke the protocol", METRICS_TUNNEL},
+    [COUNTER_RETAINED] = {"retained_bytes", "gauge", "bytes sent and not yet acknowledged",
+	METRICS_TUNNEL},
 };
 
 /* What is below `mutex` is shared with the thread under it; the rest is set before it starts. */
@@ -57,12 +71,19 @@ struct metrics_file {
 	bool done;
 };
 
+static bool
+is_shown(const struct metrics *metrics, int counter)
+{
+	return about[counter].section == 0 || (about[counter].section & metrics->sections) != 0;
+}
+
 void
 metrics_print(struct metrics *metrics, FILE *stream, const char *program)
 {
 	for (int i = 0; i < COUNTER_COUNT; i++)
-		fprintf(stream, "%s: %s: %" PRIu64 "\n", program, about[i].help,
-		    metrics_get(metrics, (enum counter)i));
+		if (is_shown(metrics, i))
+			fprintf(stream, "%s: %s: %" PRIu64 "\n", program, about[i].help,
+			    metrics_get(metrics, (enum counter)i));
 	fflush(stream);
 }
 
@@ -74,6 +95,9 @@ metrics_text(const struct metrics_file *file, char text[TEXT_MAX])
 	for (int i = 0; i < COUNTER_COUNT && size < TEXT_MAX; i++) {
 		const char *p = file->prefix;
 		const char *name = about[i].name;
+
+		if (!is_shown(file->metrics, i))
+			continue;
 		size += (size_t)snprintf(text + size, TEXT_MAX - size,
 		    "# HELP %s_%s %c%s.\n# TYPE %s_%s %s\n%s_%s %" PRIu64 "\n", p, name,
 		    about[i].help[0] - 'a' + 'A', about[i].help + 1, p, name, about[i].type, p,

@@ -7,23 +7,33 @@
 #include <stdio.h>
 
 enum counter {
-	COUNTER_ACCEPTED,	/* client connections accepted */
-	COUNTER_OPEN,		/* of these, open now (a gauge) */
-	COUNTER_REFUSED,	/* servers that never accepted */
-	COUNTER_FAILED,		/* connections that ended by an error */
-	COUNTER_KILLED,		/* connections that this process ended */
-	COUNTER_CLIENT_BYTES,	/* received from clients */
-	COUNTER_SERVER_BYTES,	/* received from servers */
-	COUNTER_RECORDED_BYTES, /* payload written to logs */
-	COUNTER_LOST_BYTES,	/* payload that passed and was not recorded */
-	COUNTER_LOG_FAILURES,	/* logs that ended before their connection */
-	COUNTER_LOG_QUEUE,	/* memory held by the log queue now (a gauge) */
-	COUNTER_PAUSED_ACCEPTS, /* times that accepting paused for want of descriptors */
+	COUNTER_ACCEPTED,	 /* client connections accepted */
+	COUNTER_OPEN,		 /* of these, open now (a gauge) */
+	COUNTER_REFUSED,	 /* servers that never accepted */
+	COUNTER_FAILED,		 /* connections that ended by an error */
+	COUNTER_KILLED,		 /* connections that this process ended */
+	COUNTER_CLIENT_BYTES,	 /* received from clients */
+	COUNTER_SERVER_BYTES,	 /* received from servers */
+	COUNTER_RECORDED_BYTES,	 /* payload written to logs */
+	COUNTER_LOST_BYTES,	 /* payload that passed and was not recorded */
+	COUNTER_LOG_FAILURES,	 /* logs that ended before their connection */
+	COUNTER_LOG_QUEUE,	 /* memory held by the log queue now (a gauge) */
+	COUNTER_PAUSED_ACCEPTS,	 /* times that accepting paused for want of descriptors */
+	COUNTER_LINKS,		 /* tunnel links that are up (a gauge) */
+	COUNTER_LINKS_LOST,	 /* tunnel links whose connection was lost */
+	COUNTER_LINKS_RESUMED,	 /* of these, continued on a new connection */
+	COUNTER_UNAUTHENTICATED, /* connections that did not prove to know the key */
+	COUNTER_VIOLATIONS,	 /* tunnel links ended since their peer broke the protocol */
+	COUNTER_RETAINED, /* payload sent and not yet acknowledged by tunnel peers (a gauge) */
 	COUNTER_COUNT
 };
 
+/* Which counters a command has. */
+enum metrics_section { METRICS_LOGS = 1, METRICS_TUNNEL = 2 };
+
 /* Written by any thread with metrics_add(), read by any. */
 struct metrics {
+	unsigned sections; /* shown beside those that all have; enum metrics_section */
 	_Atomic uint64_t counters[COUNTER_COUNT];
 };
 

@@ -13,10 +13,19 @@
 
 #define RESERVED 16 /* descriptors for the loop, listeners, index, stdio */
 
+static size_t
+service_count(const struct service *service)
+{
+	return service->ops != NULL ? service->ops->count(service->context) : service->relays.count;
+}
+
 static void
 stop_all(struct service *service)
 {
-	relay_set_stop(&service->relays);
+	if (service->ops != NULL)
+		service->ops->stop(service->context);
+	else
+		relay_set_stop(&service->relays);
 	loop_stop(service->loop);
 }
 
@@ -25,8 +34,8 @@ service_grace_over(struct timer *timer)
 {
 	struct service *service = CONTAINER_OF(timer, struct service, timer);
 
-	notice(
-	    NOTICE_WARNING, "grace time is over: %zu connections are ended", service->relays.count);
+	notice(NOTICE_WARNING, "grace time is over: %zu connections are ended",
+	    service_count(service));
 	stop_all(service);
 }
 
@@ -35,17 +44,19 @@ service_signal(void *context, int signal)
 {
 	struct service *service = context;
 
-	if (signal == SIGINT || service->stopping || service->relays.count == 0) {
+	if (service->listener != NULL)
 		listener_stop(service->listener);
+	if (signal == SIGINT || service->stopping || service_count(service) == 0) {
 		stop_all(service);
 		return;
 	}
 	service->stopping = true;
-	listener_stop(service->listener);
+	if (service->ops != NULL && service->ops->drain != NULL)
+		service->ops->drain(service->context);
 	if (signal == SIGTERM)
 		loop_timer_set(
 		    service->loop, &service->timer, loop_now(service->loop) + service->grace);
-	notice(NOTICE_INFO, "waiting for %zu connections to end", service->relays.count);
+	notice(NOTICE_INFO, "waiting for %zu connections to end", service_count(service));
 }
 
 static void
@@ -69,14 +80,19 @@ service_hup(void *context, int signal)
 		notice(NOTICE_INFO, "nothing to reload");
 }
 
+void
+service_left(struct service *service)
+{
+	if (service->listener != NULL)
+		listener_left(service->listener);
+	if (service->stopping && service_count(service) == 0)
+		stop_all(service);
+}
+
 static void
 service_gone(void *context)
 {
-	struct service *service = context;
-
-	listener_left(service->listener);
-	if (service->stopping && service->relays.count == 0)
-		loop_stop(service->loop);
+	service_left(context);
 }
 
 int
@@ -126,7 +142,8 @@ service_run(struct service *service)
 	sigset_t set;
 	int result;
 
-	listener_start(service->listener);
+	if (service->listener != NULL)
+		listener_start(service->listener);
 	result = loop_run(service->loop);
 	/* What is left to do may take long: from here on a signal has its default effect. */
 	sigemptyset(&set);

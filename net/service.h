@@ -12,17 +12,28 @@
 
 #define SERVICE_GRACE (INT64_C(10) * 1000 * 1000 * 1000) /* default of --grace */
 
+/* What serves clients, if not `relays`. */
+struct service_ops {
+	/* How many clients there are. */
+	size_t (*count)(void *context);
+	/* No more will come; those that are there are waited for. NULL: nothing to be done. */
+	void (*drain)(void *context);
+	/* End all of them now. */
+	void (*stop)(void *context);
+};
+
 struct service {
 	struct loop *loop;
 	struct metrics *metrics;
-	struct listener *listener;
+	struct listener *listener; /* of clients; NULL: there is none */
 	struct relay_set relays;
 	int64_t grace; /* nanoseconds after TERM */
 	/* HUP: read the script or configuration anew; NULL: there is none. */
 	void (*reload)(void *context);
-	void *context;
-	struct timer timer; /* private: the end of the grace time */
-	bool stopping;	    /* private: a signal has come */
+	const struct service_ops *ops; /* NULL: clients are relays */
+	void *context;		       /* of `reload` and `ops` */
+	struct timer timer;	       /* private: the end of the grace time */
+	bool stopping;		       /* private: a signal has come */
 };
 
 /* Make the loop, its signal handlers and the relay set; the caller sets listener, grace, timeouts
@@ -35,6 +46,9 @@ void service_release(struct service *service);
  * further INT, TERM or QUIT then kills the process. Returns -1 with errno if waiting itself failed.
  */
 int service_run(struct service *service);
+
+/* For owners of `ops`: a client has gone. */
+void service_left(struct service *service);
 
 /* Raise the soft limit of descriptors to the hard one; returns it. */
 size_t service_raise_descriptors(void);
