@@ -20,6 +20,7 @@ struct timeline {
 	size_t count;
 	struct lane
 	    current; /* what was told last, not in the heap; its reader is NULL if there is none */
+	bool ahead;  /* `current` is its next record already */
 };
 
 /* Sums of times from damaged logs stay at the ends of what 64 bits hold. */
@@ -184,10 +185,11 @@ current_return(struct timeline *timeline)
 
 	if (current->reader == NULL)
 		return;
-	if (current->status == READER_RECORD)
+	if (!timeline->ahead && current->status == READER_RECORD)
 		lane_advance(timeline, current);
-	else
+	else if (!timeline->ahead)
 		current->status = READER_END; /* its failure has been told */
+	timeline->ahead = false;
 	if (current->status == READER_END)
 		lane_close(current);
 	else
@@ -225,4 +227,18 @@ timeline_next(struct timeline *timeline, struct timeline_event *event)
 		return lane.status;
 	}
 	return READER_END;
+}
+
+enum reader_status
+timeline_ahead(struct timeline *timeline, struct record *record)
+{
+	struct lane *current = &timeline->current;
+
+	if (current->reader == NULL || (!timeline->ahead && current->status != READER_RECORD))
+		return READER_END;
+	if (!timeline->ahead)
+		lane_advance(timeline, current);
+	timeline->ahead = true;
+	*record = current->record;
+	return current->status;
 }

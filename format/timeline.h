@@ -28,4 +28,11 @@ void timeline_free(struct timeline *timeline);
  */
 enum reader_status timeline_next(struct timeline *timeline, struct timeline_event *event);
 
+/*
+ * What follows the record told last in its log: READER_RECORD sets `*record`, READER_END and the
+ * failures say that nothing does (failures are told by timeline_next() in their turn). Payload of
+ * the record told last that was not fetched is passed over.
+ */
+enum reader_status timeline_ahead(struct timeline *timeline, struct record *record);
+
 #endif

@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
     &check_command,
     &diff_command,
     &stat_command,
+    &pcap_command,
     &json_command,
     &cut_command,
     &merge_command,

@@ -103,6 +103,7 @@ extern const struct command show_command;
 extern const struct command check_command;
 extern const struct command diff_command;
 extern const struct command stat_command;
+extern const struct command pcap_command;
 extern const struct command json_command;
 extern const struct command cut_command;
 extern const struct command merge_command;
