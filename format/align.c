@@ -150,6 +150,17 @@ equal_pass(struct align *align)
 	return 0;
 }
 
+/* Pass over what the live stream has behind an end that is none. */
+static void
+surplus_pass(struct align *align)
+{
+	const struct align_bytes *recorded = &align->streams[ALIGN_RECORDED];
+	struct align_bytes *live = &align->streams[ALIGN_LIVE];
+
+	if (align->open_end && recorded->ended && align_bytes_ahead(recorded) == 0)
+		live->at = live->anchor = align_bytes_end(live);
+}
+
 /* Do the streams differ at `at`, as far as one can see? */
 static bool
 differs_here(const struct align *align)
@@ -191,6 +202,7 @@ align_process(struct align *align)
 		if (align->state == ALIGN_EQUAL) {
 			if (equal_pass(align) != 0)
 				return -1;
+			surplus_pass(align);
 			if (!differs_here(align))
 				return 0;
 			state_enter(align, masked ? ALIGN_TOKEN : ALIGN_DIFFER);
@@ -268,6 +280,12 @@ align_end(struct align *align, enum align_stream stream)
 	bytes_trim(&align->streams[ALIGN_RECORDED]);
 	bytes_trim(&align->streams[ALIGN_LIVE]);
 	return 0;
+}
+
+void
+align_open_end(struct align *align)
+{
+	align->open_end = true;
 }
 
 size_t

@@ -71,6 +71,10 @@ int align_feed(struct align *align, enum align_stream stream, const void *data, 
 /* That stream has ended. When both have, everything is decided and told. */
 int align_end(struct align *align, enum align_stream stream);
 
+/* The recorded stream ends where the recording does, not where the peer ended it: live bytes that
+ * follow are no difference. To be said before align_end(). */
+void align_open_end(struct align *align);
+
 /*
  * How many more recorded bytes it is worth feeding now (0: enough are held). To be asked after
  * live bytes were fed or have ended, and until it is 0: without these bytes align_reached() falls

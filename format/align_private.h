@@ -41,6 +41,7 @@ struct align_open {
 struct align {
 	struct align_config config;
 	bool in_lines; /* no mask's match holds a newline */
+	bool open_end; /* more may follow than was recorded */
 	enum align_state state;
 	struct align_bytes streams[2];
 	uint64_t differences;

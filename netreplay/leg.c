@@ -195,6 +195,8 @@ leg_feed(struct leg *leg)
 			return -1;
 		if (size == 0) {
 			leg->answers_ended = true;
+			if (answers_end(leg->answers) == ANSWERS_OPEN)
+				align_open_end(leg->align);
 			if (leg->counter != NULL && mask_counter_end(leg->counter) == -1)
 				return -1;
 			return align_end(leg->align, ALIGN_RECORDED);

@@ -195,12 +195,12 @@ learn_run(struct netreplay *netreplay)
 			    play->interrupted ? "interrupted"
 					      : "not every connection could be played");
 		added = learn_apply(play->learn, &settings->masks, error, sizeof(error));
-		if (added == -1)
-			errx(1, "--learn: %s", error);
 	}
 	if (play->compared == 0)
 		errx(2, "--learn: nothing was compared");
 	write_learned(netreplay);
+	if (added == -1)
+		notice(NOTICE_ERROR, "--learn: %s", error);
 	notice(NOTICE_INFO, "%lld runs, %llu differences left, patterns are in %s: review them",
 	    done, (unsigned long long)play->differences, settings->learn);
 	learn_free(play->learn);

@@ -36,6 +36,15 @@ schedule_due(void *context, int64_t time)
 	return schedule->began + (int64_t)((double)since / schedule->play->settings->speed);
 }
 
+static int64_t
+schedule_upcoming(void *context)
+{
+	const struct schedule *schedule = context;
+
+	return schedule->next < schedule->last ? schedule->plan.entries[schedule->next].start
+					       : INT64_MAX;
+}
+
 static void
 schedule_stop_if_over(struct schedule *schedule)
 {
@@ -91,6 +100,7 @@ schedule_begin_due(struct schedule *schedule)
 			schedule->next++;
 		}
 	}
+	session_order_changed(play);
 	schedule_stop_if_over(schedule);
 }
 
@@ -126,8 +136,12 @@ schedule_sort_ends(struct schedule *schedule)
 	schedule->ends = calloc(schedule->plan.count + 1, sizeof(*schedule->ends));
 	if (schedule->ends == NULL)
 		return -1;
-	for (size_t i = 0; i < schedule->plan.count; i++)
-		schedule->ends[i] = schedule->plan.entries[i].end;
+	for (size_t i = 0; i < schedule->plan.count; i++) {
+		const struct plan_entry *entry = &schedule->plan.entries[i];
+
+		/* one that took no time ended after it began: it must not wait for itself */
+		schedule->ends[i] = entry->end > entry->start ? entry->end : entry->start + 1;
+	}
 	qsort(schedule->ends, schedule->plan.count, sizeof(*schedule->ends), end_compare);
 	return 0;
 }
@@ -176,6 +190,7 @@ schedule_new(struct play *play, const struct logset *set)
 		return NULL;
 	}
 	play->due = schedule_due;
+	play->upcoming = schedule_upcoming;
 	play->done = schedule_done;
 	play->context = schedule;
 	return schedule;

@@ -55,6 +55,7 @@ session_next(struct session *session)
 	session->previous_done = session_now(session);
 	if (steps_next(session->steps, &session->step) == -1)
 		session_fail(session, "%s", steps_message(session->steps));
+	session_order_changed(session->play);
 }
 
 static void
@@ -102,6 +103,17 @@ session_send_piece(struct session *session)
 	}
 }
 
+/* The server is gone while the client still has something to send. */
+static void
+session_cut_short(struct session *session, bool by_reset)
+{
+	session->differences++;
+	session->play->cut_short++;
+	snprintf(session->reason, sizeof(session->reason),
+	    "the server %s its stream before the client had sent all",
+	    by_reset ? "reset" : "ended");
+}
+
 static bool
 session_cannot_send(struct session *session)
 {
@@ -110,9 +122,7 @@ session_cannot_send(struct session *session)
 
 		if (!leg->ended)
 			continue;
-		snprintf(session->reason, sizeof(session->reason),
-		    "the server %s its stream before the client had sent all",
-		    leg->error != 0 ? "reset" : "ended");
+		session_cut_short(session, leg->error != 0);
 		return true;
 	}
 	return false;
@@ -124,8 +134,6 @@ session_act(struct session *session)
 	switch (session->step.type) {
 	case STEP_SEND:
 		if (session_cannot_send(session)) {
-			session->differences++;
-			session->play->cut_short++;
 			session_finish(session);
 			return;
 		}
@@ -193,6 +201,7 @@ session_received(struct session *session, struct leg *leg, const struct slice *s
 		tap_data(&session->tap, SIDE_SERVER, slice, session_tap_time(session));
 		leg->held_back = !tap_ready(&session->tap);
 	}
+	session_order_changed(session->play);
 	session_advance(session);
 }
 
@@ -214,6 +223,12 @@ session_refused(struct session *session, int error, const struct address *server
 {
 	char text[ADDRESS_TEXT_MAX];
 
+	if (error == ECONNRESET) { /* it had accepted; one that does not is ECONNREFUSED */
+		session->play->begun++;
+		session_cut_short(session, true);
+		session_over(session, REPORT_DIFFERENT, CLOSE_KILLED);
+		return;
+	}
 	session_fail(
 	    session, "cannot connect to %s: %s", address_format(server, text), strerror(error));
 }

@@ -28,10 +28,13 @@ struct play {
 	bool tls;	    /* a recording of TLS was met */
 	bool interrupted;   /* a signal has come */
 	uint64_t last_id;
+	size_t held;		       /* sessions that wait for others (session_order.c) */
 	LIST_HEAD(, session) sessions; /* under way */
 	/* When something recorded at `time` (on the clock that all logs share) is due: loop time.
 	 */
 	int64_t (*due)(void *context, int64_t time);
+	/* When the next connection that has not begun does, on that clock; INT64_MAX: all have. */
+	int64_t (*upcoming)(void *context);
 	/* The session is gone. */
 	void (*done)(void *context, uint64_t copy);
 	void *context;
@@ -47,6 +50,9 @@ struct session;
  */
 struct session *session_start(struct play *play, const struct logset_item *item, int64_t offset,
     struct carry_table *table, uint64_t copy);
+
+/* What sessions may be held for (--carry) has changed: have these look again. */
+void session_order_changed(struct play *play);
 
 /* Give up all that are under way. */
 void session_abort_all(struct play *play);

@@ -25,6 +25,7 @@ struct session {
 	struct step step; /* the one that comes next, or is under way */
 	bool sending;	  /* its data is being sent */
 	bool waited;	  /* it waits for its time only */
+	bool held;	  /* it waits for other connections only */
 	uint64_t previous_cause;
 	int64_t previous_time; /* of the step before, on the shared clock; `con` at first */
 	int64_t previous_done; /* when that was done: loop time */
@@ -75,6 +76,17 @@ bool session_is_blocked(struct session *session);
 
 /* Returns true if it is to be done now; else the timer is set, or the session is over. */
 bool session_may_act(struct session *session);
+
+/* Have the answers come as far as recorded? What was given up once is not waited for again: after
+ * an answer that was shorter, or other, the alignment may stay behind for the rest of the
+ * connection. */
+bool leg_reached(struct leg *leg, uint64_t cause);
+
+/* session_order.c: what is carried from one connection to another must have come (--carry) */
+
+/* Has all been done, and have all answers come, on connections that share its table, that were
+ * recorded ahead of its step? Else it is held, until session_order_changed() has it look again. */
+bool session_in_order(struct session *session);
 
 /* session_record.c: what its observers are told (--record, --update) */
 

@@ -3,12 +3,7 @@
 #define EXCESS (1024 * 1024) /* so much more than recorded is no answer that will end */
 #define SETTLE_SAME_SIZE (INT64_C(5) * 1000 * 1000)
 
-/*
- * Have the answers come as far as recorded? What was given up once is not waited for again: after
- * an answer that was shorter, or other, the alignment may stay behind for the rest of the
- * connection.
- */
-static bool
+bool
 leg_reached(struct leg *leg, uint64_t cause)
 {
 	uint64_t reached = align_reached(leg->align, cause);
@@ -125,6 +120,10 @@ session_may_act(struct session *session)
 	}
 	if (session->state == SESSION_OVER)
 		return false;
+	if (look == 0 && !timed && !session_in_order(session)) {
+		session->waited = false;
+		return false;
+	}
 	if (look == 0 && !timed) {
 		if (session->waited && due > 0)
 			histogram_add(session->play->lag, loop_refresh(session->play->loop) - due);

@@ -9,7 +9,7 @@ struct steps {
 	struct turn_tracker turns;
 	uint64_t cause;
 	bool server_ended;
-	int64_t response;
+	int64_t response, answered;
 	void (*add)(void *context, int64_t response);
 	void *context;
 	const char *reason; /* beyond what the reader tells */
@@ -89,10 +89,12 @@ steps_note(struct steps *steps, const struct record *record)
 	}
 	if (record->side == SIDE_CLIENT)
 		return;
-	if (record->type == RECORD_DATA)
+	if (record->type == RECORD_DATA) {
 		steps->cause += record->size;
-	else
+		steps->answered = record->time;
+	} else {
 		steps->server_ended = true;
+	}
 }
 
 int
@@ -104,6 +106,7 @@ steps_next(struct steps *steps, struct step *step)
 	struct record record;
 
 	steps->response = 0;
+	steps->answered = INT64_MIN;
 	*step = (struct step){.type = STEP_DONE};
 	while ((status = reader_next(steps->reader, &record)) == READER_RECORD) {
 		step->time = record.time;
@@ -119,6 +122,7 @@ steps_next(struct steps *steps, struct step *step)
 	step->cause = steps->cause;
 	step->server_ended = steps->server_ended;
 	step->response = steps->response;
+	step->answered = steps->answered;
 	if (status == READER_RECORD)
 		steps_note(steps, &record);
 	return 0;

@@ -23,6 +23,8 @@ struct step {
 	uint64_t cause;	   /* server bytes recorded ahead of it */
 	bool server_ended; /* the server's end is recorded ahead of it too */
 	int64_t response;  /* response time of the answer recorded ahead of it; 0: there is none */
+	int64_t answered;  /* in the log: when the last server bytes ahead of it came; INT64_MIN:
+			      there are none since the step before */
 };
 
 struct steps;

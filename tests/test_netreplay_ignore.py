@@ -15,6 +15,14 @@ def server():
         yield server
 
 
+def test_unused_mask_is_warned_of(server, logroot):
+    root = write_logs(logroot, PING)
+    done = equal("-i", "never-there", "-i", "PI[NM]G", at(server), root)
+    assert "matched nothing: never-there\n" in done.out and "matched nothing: PI" not in done.out, done
+    (mask,) = [mask for mask in equal("-o", "json", "-i", "PING", at(server), root).json["summary"]["masks"]]
+    assert (mask["matches"], mask["bytes"]) == (1, 4)
+
+
 def test_ignore_options_and_files(folder, logroot):
     recorded = [(b"GET\n", b"id=17 date=monday rest=same\n")]
     root = write_logs(logroot, recording(recorded))

@@ -1,6 +1,7 @@
 """--learn: what it learns from nginx and postgresql is enough, and no more than enough.
 
-What may vary is found here by means of its own: the value of Date headers, process id and key of BackendKeyData.
+What may vary is found here by means of its own: the value of Date headers, process id and key of BackendKeyData, the
+number of a table that the session itself creates (in the description of rows that come from it).
 """
 import os
 import random
@@ -15,8 +16,6 @@ from harness.peers import Server, connect, echo
 from harness.proc import run
 from harness.replay import at, different, duration, equal, expect, flip, shifted
 from harness.services import BARE, Nginx, Postgres, free_port
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -75,10 +74,32 @@ def messages(stream):
     assert offset == len(stream)
 
 
+QUERIES = """
+select i, repeat(chr(65 + i % 26), i) from generate_series(1, 60) i;
+select * from missing;
+select relname from pg_class where relname like 'pg_class%' order by 1;
+"""
+
+
+def table_numbers(begin, content):
+    """Where the descriptions of a row's columns hold the number of a table that a user made."""
+    (count,) = struct.unpack_from(">h", content)
+    at = 2
+    for _ in range(count):
+        at = content.index(b"\0", at) + 1
+        if struct.unpack_from(">I", content, at)[0] >= 16384:  # FirstNormalObjectId
+            yield from range(begin + at, begin + at + 4)
+        at += 18
+    assert at == len(content)
+
+
 def postgres_volatile(stream):
-    found = [(begin, content) for kind, begin, content in messages(stream) if kind == b"K"]
-    assert [len(content) for _, content in found] == [8]
-    return set(range(found[0][0], found[0][0] + 8))
+    found = list(messages(stream))
+    keys = [(begin, content) for kind, begin, content in found if kind == b"K"]
+    assert [len(content) for _, content in keys] == [8]
+    tables = {offset for kind, begin, content in found if kind == b"T" for offset in table_numbers(begin, content)}
+    assert len(tables) in (0, 4)
+    return tables | set(range(keys[0][0], keys[0][0] + 8))
 
 
 class Subject:
@@ -112,11 +133,11 @@ def nginx(folder, netrecord, logroot):
 
 
 @pytest.fixture
-def postgres(folder, netrecord, logroot):
+def postgres(folder, netrecord, logroot, request):
     subject = Subject(folder, logroot, Postgres, postgres_volatile)
     with subject.fresh() as server:
         nr = netrecord(server.address)
-        server.psql(nr.port, SQL, "-v", "ON_ERROR_STOP=0")
+        server.psql(nr.port, getattr(request, "param", SQL), "-v", "ON_ERROR_STOP=0")
         nr.stop()
     return subject
 
@@ -126,6 +147,7 @@ def subject(request):
     return request.getfixturevalue(request.param)
 
 
+@pytest.mark.slow
 def test_differs_without_and_is_equal_after_learning(subject):
     with subject.fresh() as server:
         found = different("-o", "json", at(server), subject.logroot).differences
@@ -146,6 +168,7 @@ def patterns(path):
     return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
 
 
+@pytest.mark.slow
 def test_learned_file_is_for_people(subject):
     subject.learn()
     text = subject.learned.read_text()
@@ -157,6 +180,17 @@ def test_learned_file_is_for_people(subject):
             assert lines[number - 1].startswith("#"), "a pattern without a comment that says where it was seen"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("postgres, count", [(QUERIES, 1), (SQL, 2)], indirect=["postgres"], ids=["queries", "table"])
+def test_nothing_is_learned_but_what_varies(postgres, count):
+    """The keys; and the number of the table, if the session makes one."""
+    postgres.learn()
+    keys, *table = patterns(postgres.learned)
+    assert keys == r"K\x00\x00\x00\x0c(.|\n){8}"
+    assert len(table) == count - 1 and all(re.fullmatch(r"[^()]{8,}\(\.\|\\n\)\{4\}", line) for line in table)
+
+
+@pytest.mark.slow
 def test_learning_again_with_what_was_learned_finds_nothing_new(subject):
     subject.learn()
     again = subject.folder / "again"
@@ -182,6 +216,25 @@ def flipped(subject, count, seed):
     return root, wanted
 
 
+@pytest.mark.parametrize("count", FLIPS)
+def test_every_flipped_byte_is_found_at_its_offset(subject, count):
+    subject.learn()
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    root, wanted = flipped(subject, count, seed)
+    with subject.fresh() as server:
+        done = different("-I", subject.learned, "-t", "fast", "-o", "json", at(server), root, patience=600)
+    first = {}
+    for each in done.differences:
+        first.setdefault(each.log, each)
+    assert {name: first[name].offset for name in first} == wanted, f"seed {seed}"
+    assert set(done.results.values()) == {"different"}
+    # where the changed byte is not next to what varies it is the only one
+    alone = [connection for connection in done.connections.values() if connection["differences"] == 1]
+    assert len(alone) > count / 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_inserted_bytes_beside_what_varies_are_found(nginx, length):
     """Not swallowed by a mask that reaches too far: before, within and behind a date."""
@@ -204,6 +257,7 @@ def test_inserted_bytes_beside_what_varies_are_found(nginx, length):
 KEYS = [b"\n" * 8, b"\0" * 8, b"\xff" * 8, b"ZI\0\0\0\x05\n\n", b"K\0\0\0\x0c\n.\r", bytes(range(8)), b"\n\r\n\r\\x0a"]
 
 
+@pytest.mark.slow
 def test_any_key_is_covered_by_what_was_learned(postgres):
     """A server that hands out the keys that a pattern is most likely to miss."""
     postgres.learn()
@@ -276,7 +330,7 @@ def asked(folder, netrecord, logroot):
     return logroot
 
 
-@pytest.mark.core
+@pytest.mark.slow
 def test_ids_and_counters(folder, asked):
     learned = folder / "learned"
     with Server(counter) as server:
@@ -292,6 +346,7 @@ def test_ids_and_counters(folder, asked):
         assert (found.offset, found.size) == (6, 1)
 
 
+@pytest.mark.slow
 def test_runs_are_spread_over_more_than_a_second(folder, asked):
     times = []
 
@@ -317,7 +372,6 @@ def test_nothing_to_learn(folder, netrecord, logroot):
         assert not (folder / "learned").exists() or patterns(folder / "learned") == []
 
 
-@pytest.mark.core
 def test_answers_that_are_random_cannot_be_learned(folder, asked):
     """Nothing narrow covers them, and that is said; it is not success."""
 
@@ -328,6 +382,30 @@ def test_answers_that_are_random_cannot_be_learned(folder, asked):
     with Server(rubbish) as server:
         done = expect(1, "--learn", folder / "learned", "-n", "3", at(server), asked)
     assert "log_1" in done.err + done.out, done
+
+
+def test_what_can_be_learned_is_written_beside_what_cannot(folder, netrecord, logroot):
+    def half(sock, _number):
+        while request := sock.recv(1000):
+            assert request in (b"number\n", b"rubbish\n")
+            if request == b"number\n":
+                sock.sendall(b"the number=%06d;\n" % random.randrange(10**6))
+            else:
+                sock.sendall(os.urandom(random.randrange(20, 60)))
+
+    learned = folder / "learned"
+    with Server(half) as server:
+        nr = netrecord(server.address)
+        with connect(nr.address) as sock:
+            for request in (b"number\n", b"rubbish\n", b"number\n"):
+                sock.sendall(request)
+                assert sock.recv(1000)
+        nr.stop()
+        done = expect(1, "--learn", learned, "-n", "2", at(server), logroot)
+        assert "cannot learn from" in done.err and "log_1 at offset 19" in done.err and "learned" in done.err, done
+        assert [line for line in patterns(learned) if line.endswith("number=[0-9]{6}")], learned.read_text()
+        found = different("-I", learned, "-o", "json", at(server), logroot).differences
+    assert min(each.offset for each in found) >= 19
 
 
 def test_server_that_is_not_there_teaches_nothing(folder, asked):

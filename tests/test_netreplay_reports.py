@@ -11,8 +11,6 @@ from harness.replay import NETREPLAY, at, expect, replay
 from harness.scripted import Scripted, recording
 from harness.serve import dialog, write_logs
 
-pytestmark = pytest.mark.slow
-
 NASTY = b"\x1b[31mred\x1b[0m <script>alert('&\"]]>')</script> \x00\xff\xfe\r\n# not ok 1 - \\ \xe2\x80\xa8 {\"a\": 1}\x07\n"
 DIALOG = [(b"ONE\n", b"plain answer\n"), (b"TWO\n", b"before " + NASTY + b"behind\n")]
 DAMAGED = [b"c 0.000000 con\nc 0.100000 4\nONE\ns 0.200000 13\nplain answer\ngarbage\n"]
@@ -77,6 +75,19 @@ def test_junit_and_xmllint(folder, logroot, name):
     assert bool(bad) == (name in ("different", "nasty", "damaged"))
     assert len(suite.findall("testcase/skipped")) == (name == "skipped")
     assert not any(ord(c) < 32 and c not in "\n\t" for c in "".join(tree.itertext()))
+
+
+@CASES
+def test_json_and_jq(folder, logroot, name):
+    done = report(name, "json", logroot)
+    path = folder / "report.json"
+    path.write_text(done.out)
+    names = run("jq", "-r", ".connections[].name", path).stdout.decode().split()
+    assert names[0] == "log_1"
+    summary = json.loads(run("jq", ".summary", path).stdout)
+    assert sum(summary["connections"].values()) == len(names)
+    differing = run("jq", "-e", "[.connections[] | select(.result == \"different\") | .details[]] | length > 0", path, check=False)
+    assert (differing.returncode == 0) == (name in ("different", "nasty"))
 
 
 @CASES

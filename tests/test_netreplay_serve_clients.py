@@ -8,8 +8,6 @@ from harness.peers import Server
 from harness.proc import run
 from harness.services import BARE, GitDaemon, Nginx, Postgres, Redis
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def replay(serve, logroot):

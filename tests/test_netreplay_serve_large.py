@@ -4,8 +4,6 @@ import pytest
 from harness.peers import Many
 from harness.serve import ask, dialog, peak, write_logs
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize("count", [1000, pytest.param(10000, marks=pytest.mark.slow)])
 def test_memory_follows_the_clients_not_the_logs(serve, logroot, count):

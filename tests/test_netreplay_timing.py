@@ -10,8 +10,6 @@ from harness.replay import at, different, equal, expect, refused
 from harness.scripted import Scripted, recording, slow
 from harness.serve import dialog, write_logs
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(autouse=True)
 def both_backends(backend, monkeypatch):
@@ -42,7 +40,9 @@ OVERLAPPING = [(0.0, 2.5), (0.45, 0.5), (0.72, 1.8), (1.3, 0.4), (2.61, 0.3)]
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("options", [[], ["-S", "1.5"], ["-S", "0.8"]])
+@pytest.mark.parametrize(
+    "options", [["-S", "1.5"], *(pytest.param(o, marks=pytest.mark.slow) for o in ([], ["-S", "0.8"]))]
+)
 def test_order_of_overlapping_connections(folder, logroot, options):
     root = write_logs(logroot, *(ping(n, begin, span) for n, (begin, span) in enumerate(OVERLAPPING)))
     with Server(echo) as server:
@@ -78,7 +78,7 @@ def overlap(sequence):
     return server
 
 
-@pytest.mark.parametrize("options", [["-t", "fast"], [], ["-S", "0.7"]])
+@pytest.mark.parametrize("options", [["-t", "fast"], [], pytest.param(["-S", "0.7"], marks=pytest.mark.slow)])
 def test_connections_overlap_if_and_only_if_they_did(logroot, options):
     def one(number, begin, until):
         text = b"%d\n" % number
@@ -127,7 +127,7 @@ def test_max_gap_is_the_only_silence_that_is_cut(folder, logroot):
     """Shorter ones stay: what came in another order is told by the order alone."""
     root = write_logs(logroot, ping(0, 0, 1.2, turns=1), ping(1, 0.15, 0.3, turns=1), ping(2, HOUR, 0.3, turns=1))
     with Server(echo) as server:
-        equal("--max-gap", "2s", "-r", folder / "again", at(server), root, patience=30)
+        equal("--max-gap", "600ms", "-r", folder / "again", at(server), root, patience=30)
     assert events(folder / "again") == events(root)
 
 
@@ -146,7 +146,7 @@ def test_times_that_run_backwards(logroot, times):
     records = [b"%s %s %s" % (side, time, text) for side, time, text in zip(b"c c s c s c s".split(), times, texts)]
     root = write_logs(logroot, records)
     with Server(echo) as server:
-        equal("--max-gap", "1s", at(server), root, patience=30)
+        equal("--max-gap", "200ms", at(server), root, patience=30)
 
 
 # -- again, and many at once --
@@ -226,6 +226,14 @@ def test_shards_are_a_partition(logroot):
     assert sorted(sum(shards, [])) == sorted(f"log_{n}" for n in range(1, 11))
     with Server(echo) as server:
         expect(2, "--shard", "11/11", at(server), root)  # it has nothing to play
+
+
+@pytest.mark.parametrize("timing", ["recorded", "fast"])
+def test_requests_without_a_pause_wait_for_their_causes(logroot, timing):
+    root = write_logs(logroot, recording(DIALOG * 20, pause=0.0))
+    with Scripted(DIALOG * 20, slow(0.01, last=39)) as server:
+        equal("-t", timing, at(server), root)
+        assert server.wait_results(1) == ["done"]
 
 
 @pytest.mark.parametrize(

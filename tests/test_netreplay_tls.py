@@ -12,8 +12,6 @@ from harness.serve import dialog, write_logs
 from harness.services import accepts, free_port
 from harness.services_more import Smtp, certificate, trusting
 
-pytestmark = pytest.mark.slow
-
 PING = dialog(("c", b"PING\r\n"), ("s", b"PING\r\n"))
 
 

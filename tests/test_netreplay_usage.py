@@ -8,20 +8,18 @@ import pytest
 
 from harness import logs
 from harness.netlog import con, data, end, entry
-from harness.peers import Server, connect, echo
+from harness.peers import Server, connect, echo, leaving
 from harness.proc import Process, run, wait_until
 from harness.replay import NETREPLAY, at, equal, expect, refused, replay
 from harness.serve import dialog, write_logs
 from harness.services import free_port
-
-pytestmark = pytest.mark.slow
 
 PING = dialog(("c", b"PING\r\n"), ("s", b"PING\r\n"))
 
 
 @pytest.fixture
 def server():
-    with Server(echo) as server:
+    with Server(leaving(echo)) as server:
         yield server
 
 
@@ -146,6 +144,27 @@ def test_logroot_without_logs(server, folder):
     expect(2, at(server), folder / "log")
 
 
+@pytest.mark.parametrize(
+    "records",
+    [
+        [con()],
+        [con(), end("c", 1)],
+        [con(), data("c", 0.01, b"hello\n"), end("c", 0.02)],
+        [con(), data("c", 0.01, b"hello\n")],
+    ],
+    ids=["con", "hup", "a request", "no end"],
+)
+def test_nothing_to_compare(server, logroot, records):
+    done = expect(2, "--timeout", "500ms", at(server), write_logs(logroot, records))
+    assert "nothing" in done.err + done.out, done
+
+
+def test_log_with_nothing_to_compare_among_others(server, logroot):
+    root = write_logs(logroot, PING, [con(), data("c", 0.01, b"hello\n"), end("c", 0.02)])
+    done = replay("-o", "json", "--timeout", "500ms", at(server), root)
+    assert done.status == 0 and done.results["log_1"] == "equal", done
+
+
 def test_damaged_log(server, logroot):
     """Up to the damage it is played; the damage is told, and where it is."""
     log = b"".join(PING)
@@ -229,9 +248,9 @@ def test_no_progress_line_without_a_terminal(server, logroot):
 
 
 def test_progress_line_on_a_terminal(server, logroot):
-    root = write_logs(logroot, *(dialog(("c", b"%d\n" % n), ("s", b"%d\n" % n), start=0.4 * n) for n in range(8)))
+    root = write_logs(logroot, *(dialog(("c", b"%d\n" % n), ("s", b"%d\n" % n), start=0.2 * n) for n in range(8)))
     words = f"{NETREPLAY} {at(server)} {root}"
     done = run("script", "-qec", words, "/dev/null")
     assert b"\r" in done.stdout and b"8" in done.stdout
-    quiet = run("script", "-qec", words + " -q", "/dev/null").stdout
+    quiet = run("script", "-qec", words + " -q -t fast", "/dev/null").stdout
     assert b"\r" not in quiet.replace(b"\r\n", b"")

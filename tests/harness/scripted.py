@@ -3,7 +3,7 @@ import select
 import socket
 import time
 
-from .peers import Server, dribble, recv_exactly, reset
+from .peers import Server, dribble, leaving, recv_exactly, reset
 from .serve import dialog as records
 
 
@@ -14,7 +14,7 @@ class Early(AssertionError):
 class Scripted(Server):
     """Reads each request of a dialog [(request, answer), ...] whole, and has `reply(sock, nth, answer)` send the answer.
 
-    What reply() returns: None to go on, 'close' or 'reset' to end the connection. Before an answer is complete
+    What reply() returns: None to go on, 'close' or 'reset' to end the connection. A client may leave at any time. Before an answer is complete
     nothing of the next request may come: `watch(sock)` proves it, and is called before and after each reply's pause.
     """
 
@@ -22,15 +22,12 @@ class Scripted(Server):
         self.dialog, self.reply = dialog, reply or whole
         self.on = on  # the only connection that reply() is for
         self.requests = []  # (number of the connection, nth) in order of arrival
-        super().__init__(self.session, **options)
+        super().__init__(leaving(self.session), **options)
 
     def session(self, sock, number):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for nth, (request, answer) in enumerate(self.dialog):
-            try:
-                got = recv_exactly(sock, len(request))
-            except (EOFError, ConnectionResetError):
-                return "left"
+            got = recv_exactly(sock, len(request))
             assert got == request, (got[:100], request[:100])
             self.requests.append((number, nth))
             reply = self.reply if self.on in (None, number) else whole
