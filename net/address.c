@@ -116,11 +116,11 @@ resolve_unix(const struct address_name *name, struct address_list *list)
 	return NULL;
 }
 
-const char *
-address_resolve(
-    const struct address_name *name, int family, bool passive, struct address_list *list)
+static const char *
+resolve(const struct address_name *name, int family, int flags, struct address_list *list)
 {
-	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {
+	    .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
 	struct addrinfo *found, *each;
 	size_t count = 0;
 	int error;
@@ -128,7 +128,6 @@ address_resolve(
 	memset(list, 0, sizeof(*list));
 	if (name->is_unix)
 		return resolve_unix(name, list);
-	hints.ai_flags = passive ? AI_PASSIVE : 0;
 	error = getaddrinfo(name->host[0] != '\0' ? name->host : NULL, name->port, &hints, &found);
 	if (error != 0)
 		return error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
@@ -141,6 +140,38 @@ address_resolve(
 			    &list->items[list->count++], each->ai_addr, each->ai_addrlen);
 	freeaddrinfo(found);
 	return list->items != NULL ? NULL : strerror(ENOMEM);
+}
+
+const char *
+address_resolve(
+    const struct address_name *name, int family, bool passive, struct address_list *list)
+{
+	return resolve(name, family, passive ? AI_PASSIVE : 0, list);
+}
+
+const char *
+address_resolve_number(const struct address_name *name, int family, struct address_list *list)
+{
+	return resolve(name, family, AI_NUMERICHOST | AI_NUMERICSERV, list);
+}
+
+int
+address_list_copy(struct address_list *to, const struct address_list *from)
+{
+	memset(to, 0, sizeof(*to));
+	to->items = calloc(from->count + 1, sizeof(*to->items));
+	if (to->items == NULL)
+		return -1;
+	if (from->path != NULL && (to->path = strdup(from->path)) == NULL) {
+		address_list_release(to);
+		return -1;
+	}
+	to->count = from->count;
+	memcpy(to->items, from->items, from->count * sizeof(*to->items));
+	for (size_t i = 0; i < to->count; i++)
+		if (to->items[i].family == AF_UNIX)
+			to->items[i].u.path = to->path;
+	return 0;
 }
 
 void

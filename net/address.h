@@ -52,6 +52,14 @@ const char *address_join(const char *host, const char *port, struct address_name
  */
 const char *address_resolve(
     const struct address_name *name, int family, bool passive, struct address_list *list);
+
+/* The same for what needs no lookup: a number with a number for the port, or a unix socket; never
+ * blocks. */
+const char *address_resolve_number(
+    const struct address_name *name, int family, struct address_list *list);
+
+/* Copy `from`; returns -1 with errno. */
+int address_list_copy(struct address_list *to, const struct address_list *from);
 void address_list_release(struct address_list *list);
 
 /* To and from the system's form. IPv4-mapped IPv6 becomes IPv4. `length` receives the size. */

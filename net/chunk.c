@@ -166,22 +166,27 @@ chunk_pool_held(struct chunk_pool *pool)
 }
 
 struct slice
+slice_copy(const void *data, size_t size)
+{
+	struct slice copy = {.size = size};
+
+	copy.chunk = malloc(sizeof(*copy.chunk) + size);
+	if (copy.chunk == NULL)
+		return copy;
+	atomic_init(&copy.chunk->references, 1);
+	copy.chunk->pool = NULL;
+	memcpy(copy.chunk->bytes, data, size);
+	copy.data = copy.chunk->bytes;
+	return copy;
+}
+
+struct slice
 slice_keep(const struct slice *slice, size_t copy_max)
 {
-	struct slice kept = *slice;
-
-	if (slice->size > CHUNK_COPY_MAX && slice->size > copy_max) {
-		atomic_fetch_add_explicit(&kept.chunk->references, 1, memory_order_relaxed);
-		return kept;
-	}
-	kept.chunk = malloc(sizeof(*kept.chunk) + slice->size);
-	if (kept.chunk == NULL)
-		return kept;
-	atomic_init(&kept.chunk->references, 1);
-	kept.chunk->pool = NULL;
-	memcpy(kept.chunk->bytes, slice->data, slice->size);
-	kept.data = kept.chunk->bytes;
-	return kept;
+	if (slice->size <= CHUNK_COPY_MAX || slice->size <= copy_max)
+		return slice_copy(slice->data, slice->size);
+	atomic_fetch_add_explicit(&slice->chunk->references, 1, memory_order_relaxed);
+	return *slice;
 }
 
 size_t

@@ -48,6 +48,9 @@ size_t chunk_pool_held(struct chunk_pool *pool);
  */
 struct slice slice_keep(const struct slice *slice, size_t copy_max);
 
+/* A copy of bytes from elsewhere, kept: to be dropped; chunk == NULL on ENOMEM. */
+struct slice slice_copy(const void *data, size_t size);
+
 /* Memory that a kept slice accounts for: its share of a slab, or its copy. */
 size_t slice_held(const struct slice *slice);
 

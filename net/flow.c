@@ -32,6 +32,17 @@ flow_advance(struct flow *flow, size_t sent, size_t *held)
 		*held += slice_held(&flow->pending);
 }
 
+struct slice
+flow_take(struct flow *flow, size_t *held)
+{
+	struct slice taken = flow->pending;
+
+	if (taken.size > 0)
+		*held -= slice_held(&taken);
+	flow->pending = (struct slice){0};
+	return taken;
+}
+
 void
 flow_release(struct flow *flow, size_t *held)
 {

@@ -22,6 +22,9 @@ int flow_hold(struct flow *flow, const struct slice *rest, size_t *held);
 /* `sent` bytes of what is pending have been sent; memory is given back. */
 void flow_advance(struct flow *flow, size_t sent, size_t *held);
 
+/* Take out what is pending, to be dropped by the caller; of size 0 if nothing is. */
+struct slice flow_take(struct flow *flow, size_t *held);
+
 /* Give up what is pending. */
 void flow_release(struct flow *flow, size_t *held);
 

@@ -13,6 +13,14 @@ front_failed(const char *what)
 	return -1;
 }
 
+static void
+front_reload(void *context)
+{
+	struct front *front = context;
+
+	script_reload(front->script);
+}
+
 int
 front_init(struct front *front, const struct front_settings *settings, size_t legs,
     void (*accepted)(void *context, int fd, const struct address *client))
@@ -23,10 +31,19 @@ front_init(struct front *front, const struct front_settings *settings, size_t le
 	    .max = settings->max_connections < room ? settings->max_connections : room,
 	    .metrics = &front->metrics};
 
+	if (settings->script_path != NULL) {
+		front->script = script_load(settings->script_path, settings->must_route);
+		if (front->script == NULL)
+			return -1;
+	}
 	front->metrics.sections |= METRICS_LOGS;
 	front->trace = settings->verbose > 0;
 	if (service_init(service, &front->metrics) == -1)
 		return front_failed("event loop");
+	if (front->script != NULL) {
+		service->reload = front_reload;
+		service->context = front;
+	}
 	service->grace = settings->grace;
 	service->relays.idle_timeout = settings->idle_timeout;
 	service->relays.half_close_timeout = settings->half_close_timeout;
@@ -102,5 +119,6 @@ front_finish(struct front *front)
 		return -1;
 	recorder_free(front->recorder);
 	service_release(&front->service);
+	script_free(front->script);
 	return 0;
 }

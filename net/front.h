@@ -10,6 +10,7 @@
 
 #include "net/metrics.h"
 #include "net/recorder.h"
+#include "net/script.h"
 #include "net/service.h"
 
 #define FRONT_BIND_MAX 64
@@ -20,6 +21,10 @@ struct front_settings {
 	int family;
 	size_t max_connections;
 	int64_t connect_timeout, idle_timeout, half_close_timeout, grace; /* nanoseconds */
+	const char *script_path;					  /* NULL: none */
+	bool must_route; /* the script has to choose every server: set by the command */
+	uint64_t route_limit;
+	int64_t route_timeout; /* nanoseconds */
 	const char *user;
 	const char *metrics_path;
 	int verbose;			 /* -1: quiet */
@@ -37,15 +42,20 @@ enum front_option {
 	FRONT_LOG_STALL,
 	FRONT_NO_INDEX,
 	FRONT_METRICS,
-	FRONT_GRACE
+	FRONT_GRACE,
+	FRONT_ROUTE_LIMIT,
+	FRONT_ROUTE_TIMEOUT
 };
 
 /* For getopt_long(3): part of the string of short options, entries of the table of long ones. */
-#define FRONT_SHORT_OPTIONS "b:46z::x:m:u:vq"
+#define FRONT_SHORT_OPTIONS "b:46z::x:s:m:u:vq"
 #define FRONT_LONG_OPTIONS                                                                         \
 	{"bind", required_argument, NULL, 'b'}, {"gzip", optional_argument, NULL, 'z'},            \
 	    {"rotate", required_argument, NULL, FRONT_ROTATE},                                     \
 	    {"keep", required_argument, NULL, FRONT_KEEP}, {"exec", required_argument, NULL, 'x'}, \
+	    {"script", required_argument, NULL, 's'},                                              \
+	    {"route-limit", required_argument, NULL, FRONT_ROUTE_LIMIT},                           \
+	    {"route-timeout", required_argument, NULL, FRONT_ROUTE_TIMEOUT},                       \
 	    {"max-connections", required_argument, NULL, 'm'},                                     \
 	    {"connect-timeout", required_argument, NULL, FRONT_CONNECT_TIMEOUT},                   \
 	    {"idle-timeout", required_argument, NULL, FRONT_IDLE_TIMEOUT},                         \
@@ -72,6 +82,11 @@ enum front_option {
 	"      --on-log-error ACTION    pass (traffic goes on, default) or close\n"                \
 	"      --log-stall T            end a log whose disk hangs so long (5 s)\n"                \
 	"      --no-index               write no index file\n"
+#define FRONT_HELP_SCRIPT                                                                          \
+	"  -s, --script FILE            Lua: route and rewrite, see netrecord-script(5);\n"        \
+	"                               host and port may be - - if it routes all\n"               \
+	"      --route-limit SIZE       it must decide within so many bytes (64k)\n"               \
+	"      --route-timeout T        and within this time (10 s)\n"
 #define FRONT_HELP_SERVE                                                                           \
 	"  -m, --max-connections N      beyond it, clients wait in the backlog\n"                  \
 	"      --connect-timeout T      give up connecting to the server (30 s)\n"                 \
@@ -96,13 +111,14 @@ struct front {
 	struct metrics metrics;
 	struct metrics_file *metrics_file;
 	struct recorder *recorder; /* NULL: nothing is recorded */
+	struct script *script;	   /* NULL: none */
 	bool trace;		   /* -v: connections are told */
 };
 
 /*
- * Make the service and its listener, which calls `accepted`; `legs` is how many descriptors a
- * connection takes at most besides its client's. Sockets are added by the caller. Returns -1 after
- * telling the user why.
+ * Load the script, make the service and its listener, which calls `accepted`; `legs` is how many
+ * descriptors a connection takes at most besides its client's. Sockets are added by the caller.
+ * Returns -1 after telling the user why.
  */
 int front_init(struct front *front, const struct front_settings *settings, size_t legs,
     void (*accepted)(void *context, int fd, const struct address *client));

@@ -3,6 +3,7 @@
 #include "net/front.h"
 #include "net/notice.h"
 #include "net/options.h"
+#include "net/router.h"
 
 #define SECOND (INT64_C(1000) * 1000 * 1000)
 
@@ -15,6 +16,8 @@ front_settings_init(struct front_settings *settings)
 	settings->connect_timeout = 30 * SECOND;
 	settings->half_close_timeout = 3600 * SECOND;
 	settings->grace = SERVICE_GRACE;
+	settings->route_limit = ROUTER_LIMIT;
+	settings->route_timeout = ROUTER_TIMEOUT;
 	settings->recorder.stall = 5 * SECOND;
 }
 
@@ -80,6 +83,10 @@ take_quantity(struct front_settings *settings, int option, const char *value)
 		return options_time("--log-stall", value, &settings->recorder.stall);
 	case FRONT_GRACE:
 		return options_time("--grace", value, &settings->grace);
+	case FRONT_ROUTE_LIMIT:
+		return options_size("--route-limit", value, &settings->route_limit);
+	case FRONT_ROUTE_TIMEOUT:
+		return options_time("--route-timeout", value, &settings->route_timeout);
 	default:
 		return 1;
 	}
@@ -97,6 +104,9 @@ front_option(struct front_settings *settings, int option, char *value)
 		return 0;
 	case 'z':
 		return take_gzip(settings, value);
+	case 's':
+		settings->script_path = value;
+		return 0;
 	case 'm':
 		return take_max(settings, value);
 	case 'x':

@@ -40,6 +40,8 @@ static const struct {
 	"logs that ended before their connection", METRICS_LOGS},
     [COUNTER_LOG_QUEUE] = {"log_queue_bytes", "gauge", "memory held by the log queue now",
 	METRICS_LOGS},
+    [COUNTER_SCRIPT_FAILURES] = {"script_failures_total", "counter",
+	"connections closed because their script failed", METRICS_LOGS},
     [COUNTER_PAUSED_ACCEPTS] = {"paused_accepts_total", "counter",
 	"times that accepting paused for want of descriptors"},
     [COUNTER_LINKS] = {"links_open", "gauge", "links that are up", METRICS_TUNNEL},

@@ -18,6 +18,7 @@ enum counter {
 	COUNTER_LOST_BYTES,	 /* payload that passed and was not recorded */
 	COUNTER_LOG_FAILURES,	 /* logs that ended before their connection */
 	COUNTER_LOG_QUEUE,	 /* memory held by the log queue now (a gauge) */
+	COUNTER_SCRIPT_FAILURES, /* connections that their script has failed */
 	COUNTER_PAUSED_ACCEPTS,	 /* times that accepting paused for want of descriptors */
 	COUNTER_LINKS,		 /* tunnel links that are up (a gauge) */
 	COUNTER_LINKS_LOST,	 /* tunnel links whose connection was lost */

@@ -29,6 +29,7 @@ struct conn_info {
 	int64_t connected;     /* when the server accepted; 0: not (yet) */
 	int64_t last;	       /* when the last thing happened */
 	uint64_t bytes[2];     /* received, by enum side */
+	bool scripted;	       /* a script routes or rewrites it */
 };
 
 enum close_reason {

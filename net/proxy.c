@@ -6,10 +6,12 @@
 #include "net/connector.h"
 #include "net/notice.h"
 #include "net/proxy.h"
+#include "net/router.h"
 
 struct proxy {
 	struct proxy_config config;
-	uint64_t refused; /* clients in a row for whom no server accepted */
+	struct router *router; /* does all if there is a script */
+	uint64_t refused;      /* clients in a row for whom no server accepted */
 };
 
 /* A client of one proxy whose server is being connected. */
@@ -23,15 +25,33 @@ struct proxy *
 proxy_new(const struct proxy_config *config)
 {
 	struct proxy *proxy = calloc(1, sizeof(*proxy));
+	struct router_config router = {.relays = config->relays,
+	    .script = config->script,
+	    .servers = config->targets,
+	    .family = config->family,
+	    .connect_timeout = config->connect_timeout,
+	    .timeout = config->route_timeout,
+	    .limit = config->route_limit,
+	    .observe = config->observe,
+	    .context = config->context};
 
-	if (proxy != NULL)
-		proxy->config = *config;
-	return proxy;
+	if (proxy == NULL)
+		return NULL;
+	proxy->config = *config;
+	if (config->script == NULL)
+		return proxy;
+	proxy->router = router_new(&router);
+	if (proxy->router != NULL)
+		return proxy;
+	free(proxy);
+	return NULL;
 }
 
 void
 proxy_free(struct proxy *proxy)
 {
+	if (proxy != NULL)
+		router_free(proxy->router);
 	free(proxy);
 }
 
@@ -77,10 +97,9 @@ proxy_cancel(void *context)
 	free(attempt);
 }
 
-void
-proxy_accept(void *context, int fd, const struct address *client)
+static void
+proxy_take(struct proxy *proxy, int fd, const struct address *client)
 {
-	struct proxy *proxy = context;
 	struct relay_set *relays = proxy->config.relays;
 	struct attempt *attempt = calloc(1, sizeof(*attempt));
 	struct relay *relay = NULL;
@@ -106,4 +125,15 @@ proxy_accept(void *context, int fd, const struct address *client)
 		attempt->connector = connector;
 		relay_on_cancel(relay, proxy_cancel, attempt);
 	}
+}
+
+void
+proxy_accept(void *context, int fd, const struct address *client)
+{
+	struct proxy *proxy = context;
+
+	if (proxy->router != NULL)
+		router_accept(proxy->router, fd, client);
+	else
+		proxy_take(proxy, fd, client);
 }

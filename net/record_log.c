@@ -217,6 +217,7 @@ writer_entry(struct record_writer *writer, const struct recording *recording,
 	entry->time = opened - writer->epoch;
 	address_format(&peers->client, entry->client);
 	address_format(&peers->server, entry->server);
+	entry->scripted = peers->scripted;
 	return entry;
 }
 

@@ -43,6 +43,7 @@ struct op {
 struct op_open {
 	struct address client; /* a path follows behind the struct */
 	struct address server;
+	bool scripted;
 };
 
 struct op_close {

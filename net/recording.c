@@ -122,6 +122,7 @@ peers_copy(struct op_open *peers, const struct conn_info *info, char *behind)
 {
 	peer_copy(&peers->client, &info->client, &behind);
 	peer_copy(&peers->server, &info->server, &behind);
+	peers->scripted = info->scripted;
 }
 
 static void

@@ -12,6 +12,8 @@ static int64_t
 relay_timeout(const struct relay *relay)
 {
 	const struct relay_set *set = relay->set;
+	if (relay->state == RELAY_DISMISSED)
+		return RELAY_LINGER;
 	bool half = relay->flows[SIDE_CLIENT].ended || relay->flows[SIDE_SERVER].ended ||
 		    relay->state == RELAY_DRAINING;
 
@@ -41,6 +43,8 @@ relay_close(struct relay *relay, enum close_reason reason, bool reset)
 		return;
 	if (relay->state == RELAY_CONNECTING && relay->cancel != NULL)
 		relay->cancel(relay->context);
+	if (relay->filter != NULL)
+		relay->filter->ops->closed(relay->filter);
 	relay->state = RELAY_CLOSED;
 	loop_timer_cancel(set->loop, &relay->timer);
 	for (int side = 0; side < 2; side++) {
@@ -162,7 +166,7 @@ relay_timer(struct timer *timer)
 	bool over = timeout > 0 && relay->tap.info.last + timeout <= loop_now(set->loop);
 
 	if (over) {
-		if (relay->state != RELAY_DRAINING)
+		if (relay->state < RELAY_DRAINING)
 			relay_tell_error(relay, relay_late(relay), ETIMEDOUT);
 		relay_close(relay, CLOSE_ENDED, true);
 		return;
@@ -205,6 +209,7 @@ relay_new(struct relay_set *set, int fd, const struct address *client)
 	if (relay == NULL)
 		return NULL;
 	relay->set = set;
+	relay->state = RELAY_CONNECTING;
 	tap_init(&relay->tap, &relay_tap_ops);
 	relay->tap.info.id = ++set->last_id;
 	relay->tap.info.client = *client;
@@ -253,6 +258,8 @@ relay_connected(struct relay *relay, int fd, const struct address *server)
 	relay->tap.info.connected = relay->tap.info.last = loop_refresh(relay->set->loop);
 	relay->state = RELAY_OPEN;
 	relay->ends[SIDE_SERVER].end.watch.fd = fd;
+	if (relay->filter != NULL)
+		relay_filter_connected(relay);
 	relay_flush(relay, SIDE_CLIENT);
 	relay_forward_end(relay, SIDE_CLIENT);
 	relay_update(relay);

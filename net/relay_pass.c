@@ -20,8 +20,7 @@ relay_forward_end(struct relay *relay, enum side side)
 	struct end *to = &relay->ends[other(side)].end;
 	struct flow *flow = &relay->flows[side];
 
-	if (!flow->ended || flow->forwarded || flow->pending.size > 0 ||
-	    relay->state == RELAY_CONNECTING)
+	if (!flow->ended || flow->forwarded || flow->pending.size > 0 || relay->state < RELAY_OPEN)
 		return;
 	flow->forwarded = true;
 	if (relay->flows[other(side)].forwarded) {
@@ -29,12 +28,17 @@ relay_forward_end(struct relay *relay, enum side side)
 		return;
 	}
 	/* A failure will be told when the other end is next read or written. */
-	to->ops->shutdown(to);
+	if (to->watch.fd != -1)
+		to->ops->shutdown(to);
 }
 
 static void
 relay_ended(struct relay *relay, enum side side)
 {
+	if (side == SIDE_SERVER)
+		relay->heard = true;
+	if (relay->filter != NULL && relay_filter_ended(relay, side))
+		return;
 	relay->flows[side].ended = true;
 	tap_eof(&relay->tap, side, loop_now(relay->set->loop));
 	relay_limit(relay);
@@ -70,7 +74,7 @@ relay_flush(struct relay *relay, enum side side)
 	struct flow *flow = &relay->flows[side];
 	size_t sent;
 
-	if (flow->pending.size == 0 || relay->state == RELAY_CONNECTING)
+	if (flow->pending.size == 0 || relay->ends[other(side)].end.watch.fd == -1)
 		return;
 	sent = relay_send(relay, side, flow->pending.data, flow->pending.size);
 	if (sent > 0)
@@ -84,19 +88,14 @@ relay_flush(struct relay *relay, enum side side)
 		relay_forward_end(relay, side);
 }
 
-/* Bytes have come: send them on at once, hold what cannot be sent, and show them to the observers.
- */
-static void
-relay_pass(struct relay *relay, enum side side, const struct slice *slice)
+void
+relay_send_on(struct relay *relay, enum side side, const struct slice *slice)
 {
 	struct flow *flow = &relay->flows[side];
 	int64_t now = loop_now(relay->set->loop);
 	size_t sent = 0;
 
-	metrics_add(relay->set->metrics,
-	    side == SIDE_CLIENT ? COUNTER_CLIENT_BYTES : COUNTER_SERVER_BYTES,
-	    (int64_t)slice->size);
-	if (relay->state != RELAY_CONNECTING)
+	if (relay->ends[other(side)].end.watch.fd != -1)
 		sent = relay_send(relay, side, slice->data, slice->size);
 	if (sent < slice->size) {
 		struct slice rest = {slice->chunk, slice->data + sent, slice->size - sent};
@@ -107,11 +106,42 @@ relay_pass(struct relay *relay, enum side side, const struct slice *slice)
 	tap_data(&relay->tap, side, slice, now);
 }
 
-static size_t
-relay_read_size(struct relay_set *set, size_t space)
+bool
+relay_pass(struct relay *relay, enum side side, const struct slice *slice)
 {
+	struct slice piece = *slice;
+
+	if (relay->filter != NULL && relay->filter->rewrites[side] &&
+	    relay->filter->ops->rewrite(relay->filter, side, &piece) == -1) {
+		relay_kill(relay);
+		return false;
+	}
+	if (piece.size > 0)
+		relay_send_on(relay, side, &piece);
+	return true;
+}
+
+/* Bytes have come. */
+static void
+relay_arrived(struct relay *relay, enum side side, const struct slice *slice)
+{
+	metrics_add(relay->set->metrics,
+	    side == SIDE_CLIENT ? COUNTER_CLIENT_BYTES : COUNTER_SERVER_BYTES,
+	    (int64_t)slice->size);
+	if (side == SIDE_SERVER)
+		relay->heard = true;
+	if (relay->filter == NULL || !relay_filter_arrived(relay, side, slice))
+		relay_pass(relay, side, slice);
+}
+
+static size_t
+relay_read_size(const struct relay *relay, size_t space)
+{
+	const struct relay_set *set = relay->set;
 	size_t held = set->held + chunk_pool_held(set->pool);
 
+	if (relay->state == RELAY_ROUTING)
+		return relay->filter->room < space ? relay->filter->room : space;
 	if (held > HELD_TIGHTER)
 		return READ_TIGHTER;
 	if (held > HELD_TIGHT)
@@ -133,11 +163,11 @@ relay_receive(struct relay *relay, enum side side)
 		relay_kill(relay);
 		return;
 	}
-	size = relay_read_size(relay->set, size);
+	size = relay_read_size(relay, size);
 	got = from->end.ops->receive(&from->end, space, size);
 	if (got > 0) {
 		slice = chunk_pool_slice(relay->set->pool, (size_t)got);
-		relay_pass(relay, side, &slice);
+		relay_arrived(relay, side, &slice);
 	} else if (got == -1 && (errno == EAGAIN || errno == EINTR)) {
 		return;
 	} else if (from->broken != 0) {
@@ -157,7 +187,7 @@ static bool
 relay_may_receive(const struct relay *relay, enum side side)
 {
 	if (relay->state == RELAY_CLOSED || relay->state == RELAY_DRAINING ||
-	    (relay->state == RELAY_CONNECTING && side == SIDE_SERVER))
+	    relay->ends[side].end.watch.fd == -1)
 		return false;
 	return !relay->held_back && !relay->flows[side].ended &&
 	       relay->flows[side].pending.size == 0 && relay->ends[other(side)].broken == 0;
@@ -206,6 +236,17 @@ relay_check_broken(struct relay *relay)
 			relay_failed(relay, (enum side)side, relay->ends[side].broken);
 }
 
+/* Is a reset of `side` to be told though nothing is received from it now? */
+static bool
+relay_fails_unheard(const struct relay *relay, enum side side)
+{
+	if (relay->state == RELAY_OPEN)
+		return relay->flows[side].ended; /* after its FIN: nothing is left to receive */
+	/* What a script has not passed on yet is not sent to a server for a client that has gone.
+	 */
+	return relay->state == RELAY_CONNECTING && relay->filter != NULL;
+}
+
 static void
 relay_ready(struct relay *relay, enum side side, short events)
 {
@@ -218,10 +259,8 @@ relay_ready(struct relay *relay, enum side side, short events)
 			relay->held_back = true;
 		if (relay_may_receive(relay, side))
 			relay_receive(relay, side);
-		else if ((events & POLLERR) && relay->state == RELAY_OPEN &&
-			 relay->flows[side].ended)
-			relay_failed(
-			    relay, side, ECONNRESET); /* after its FIN: nothing to receive */
+		else if ((events & POLLERR) && relay_fails_unheard(relay, side))
+			relay_failed(relay, side, ECONNRESET);
 		else if (events & (POLLERR | POLLHUP))
 			end->error_seen = true;
 	}

@@ -6,11 +6,16 @@
 #include "net/flow.h"
 #include "net/relay.h"
 
+#define RELAY_LINGER                                                                               \
+	(INT64_C(2) * 1000 * 1000 * 1000) /* for a dismissed client to read and end its stream */
+
 enum relay_state {
+	RELAY_ROUTING,	  /* the filter is given the client's bytes and has not decided yet */
 	RELAY_CONNECTING, /* no server yet; the client's first bytes are received and held */
 	RELAY_OPEN,	  /* both ends are there; each flow ends on its own */
 	RELAY_DRAINING,	  /* a side has failed; what it sent before is still being delivered to the
 			     other */
+	RELAY_DISMISSED,  /* the filter wants no server: its last words are being delivered */
 	RELAY_CLOSED	  /* released after the current round */
 };
 
@@ -26,7 +31,9 @@ struct relay {
 	enum relay_state state;
 	enum side failed; /* RELAY_DRAINING: whose bytes are being delivered */
 	bool held_back;	  /* an observer's ready() said no */
+	bool heard;	  /* the server has sent a byte or ended its stream */
 	struct relay_set *set;
+	struct relay_filter *filter; /* NULL: bytes pass as they are */
 	struct relay_end ends[2];
 	struct flow flows[2];
 	struct timer timer; /* idle or half-close timeout */
@@ -56,7 +63,25 @@ void relay_drain(struct relay *relay);
 /* What is left after one side has ended or failed must not last for ever. */
 void relay_limit(struct relay *relay);
 
+/* relay_filter.c: what is called only where there is a filter */
+
+/* Bytes of `side` while the two ends are not joined: routed, held or dropped. Returns false if they
+ * are to be passed on. */
+bool relay_filter_arrived(struct relay *relay, enum side side, const struct slice *slice);
+
+/* `side` has ended its stream. Returns false if that is to be passed on now. */
+bool relay_filter_ended(struct relay *relay, enum side side);
+
+/* The server has accepted: what the client was held with passes now. */
+void relay_filter_connected(struct relay *relay);
+
 /* relay_pass.c */
+
+/* Send bytes on at once, hold what cannot be sent, and show them to the observers. */
+void relay_send_on(struct relay *relay, enum side side, const struct slice *slice);
+
+/* Rewrite, send, hold what cannot be sent, and tell. Returns false if the relay has to end. */
+bool relay_pass(struct relay *relay, enum side side, const struct slice *slice);
 
 /* Send what is pending of `side`'s bytes, and what follows from it. */
 void relay_flush(struct relay *relay, enum side side);

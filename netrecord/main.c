@@ -19,12 +19,12 @@ static const char help_text[] =
     "\n"
     "Listen on proxyport, forward every connection to host:port, and write one log\n"
     "per connection: logroot_1, logroot_2, ... Read them with netlog(1).\n"
-    "\n" FRONT_HELP_LISTEN FRONT_HELP_LOGS FRONT_HELP_SERVE "  -h, --help    -V, --version\n";
+    "\n" FRONT_HELP_LISTEN FRONT_HELP_LOGS FRONT_HELP_SCRIPT FRONT_HELP_SERVE
+    "  -h, --help    -V, --version\n";
 
 static const struct option long_options[] = {
     FRONT_LONG_OPTIONS,
     {"pcap", required_argument, NULL, 'w'},
-    {"script", required_argument, NULL, 's'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -55,8 +55,6 @@ parse_option(struct settings *settings, int option, char *value)
 	switch (option) {
 	case 'w':
 		errx(2, "--pcap: live capture is not in this version");
-	case 's':
-		errx(2, "--script: scripts are not in this version");
 	case 'h':
 		printf("%s\n%s", usage_line, help_text);
 		exit(0);
@@ -78,7 +76,7 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	front_settings_init(&settings->front);
 	opterr = 0;
 	while ((option = getopt_long(
-		    argc, argv, ":" FRONT_SHORT_OPTIONS "w:s:hV", long_options, NULL)) != -1) {
+		    argc, argv, ":" FRONT_SHORT_OPTIONS "w:hV", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
 			options_unknown(option, argv);
 			exit(2);
@@ -94,9 +92,10 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	settings->port = left == 4 ? argv[1] : NULL;
 	settings->proxy_port = argv[left - 2];
 	settings->front.recorder.root = argv[left - 1];
-	if (strcmp(settings->host, "-") == 0)
-		errx(2, "host -: a script would have to choose the server, and scripts are not in "
-			"this version");
+	settings->front.must_route = strcmp(settings->host, "-") == 0 &&
+				     (settings->port == NULL || strcmp(settings->port, "-") == 0);
+	if (settings->front.must_route && settings->front.script_path == NULL)
+		usage_error("host -: only a script (-s) can choose the server");
 	if (settings->front.recorder.root[0] == '\0')
 		usage_error("logroot is empty");
 }
@@ -116,7 +115,11 @@ start_listening(struct netrecord *netrecord, const struct settings *settings)
 	    .targets = &netrecord->targets,
 	    .connect_timeout = front->connect_timeout,
 	    .observe = observe,
-	    .context = &netrecord->front};
+	    .context = &netrecord->front,
+	    .script = netrecord->front.script,
+	    .family = front->family,
+	    .route_limit = front->route_limit,
+	    .route_timeout = front->route_timeout};
 	int inherited;
 
 	netrecord->proxy = proxy_new(&proxy);
@@ -140,8 +143,8 @@ main(int argc, char **argv)
 	notice_set_level(settings.front.verbose < 0
 			     ? NOTICE_ERROR
 			     : (enum notice_level)(NOTICE_INFO + settings.front.verbose));
-	if (options_server(
-		settings.host, settings.port, settings.front.family, &netrecord.targets) == -1)
+	if (!settings.front.must_route && options_server(settings.host, settings.port,
+					      settings.front.family, &netrecord.targets) == -1)
 		return 2;
 	if (front_init(&netrecord.front, &settings.front, 1, proxy_accept) == -1)
 		return 2;
@@ -150,9 +153,9 @@ main(int argc, char **argv)
 		return 2;
 	if (service_run(&netrecord.front.service) == -1)
 		err(2, "poll");
+	proxy_free(netrecord.proxy);
 	if (front_finish(&netrecord.front) == -1)
 		_exit(1);
-	proxy_free(netrecord.proxy);
 	address_list_release(&netrecord.targets);
 	return 0;
 }

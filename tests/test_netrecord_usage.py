@@ -30,7 +30,7 @@ def test_help(option):
     assert "netrecord [options] host port proxyport logroot" in text
     for word in """-b --bind -4 -6 -z --gzip --rotate --keep -x --exec -m --max-connections
         --connect-timeout --idle-timeout --half-close-timeout --on-log-error --log-stall -u --user --no-index
-        --metrics --grace -h --help -V --version -v -q""".split():
+        --metrics --grace -s --script --route-limit --route-timeout -h --help -V --version -v -q""".split():
         assert word in text, f"{word} is not explained"
     assert max(map(len, text.splitlines())) <= 80
 
@@ -77,8 +77,10 @@ CASES = {
     "families that exclude the address": ("-6", "-b", "127.0.0.1", *SERVER, "0", "{root}"),
     "unknown user": ("-u", "no-such-user", *SERVER, "0", "{root}"),
     "live pcap, not in this build": ("-w", "-", *SERVER, "0", "{root}"),
-    "script, not in this build": ("-s", "x.lua", *SERVER, "0", "{root}"),
-    "server by script, not in this build": ("-", "-", "0", "{root}"),
+    "script that is not there": ("-s", "{folder}/x.lua", *SERVER, "0", "{root}"),
+    "nobody chooses the server": ("-", "-", "0", "{root}"),
+    "bad limit of a route": ("--route-limit", "much", *SERVER, "0", "{root}"),
+    "bad time of a route": ("--route-timeout", "long", *SERVER, "0", "{root}"),
     "control character": ("127.0.0.1", "8\x1b[31m0", "0", "{root}"),
 }
 
@@ -98,7 +100,8 @@ WORDS = {
     "bad policy": "panic",
     "unknown user": "no-such-user",
     "live pcap, not in this build": "--pcap",
-    "script, not in this build": "--script",
+    "script that is not there": "x.lua",
+    "nobody chooses the server": "-s",
     "unknown option": "nonsense",
 }
 
