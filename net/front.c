@@ -61,6 +61,16 @@ front_bytes_lost(void *context)
 }
 
 static int
+front_capture(struct front *front, const struct front_settings *settings)
+{
+	struct livecapture_config config = settings->capture;
+
+	config.metrics = &front->metrics;
+	front->capture = livecapture_new(front->service.loop, &config);
+	return front->capture != NULL ? 0 : -1;
+}
+
+static int
 front_record(struct front *front, const struct front_settings *settings)
 {
 	struct recorder_config config = settings->recorder;
@@ -95,6 +105,8 @@ front_start(struct front *front, const struct front_settings *settings)
 			return -1;
 		}
 	}
+	if (settings->capture.path != NULL && front_capture(front, settings) == -1)
+		return -1;
 	return settings->recorder.root != NULL ? front_record(front, settings) : 0;
 }
 
@@ -103,6 +115,8 @@ front_observe(struct front *front, struct tap *tap)
 {
 	if (front->recorder != NULL && recorder_attach(front->recorder, tap) == -1)
 		notice(NOTICE_WARNING, "a connection is not recorded: %s", strerror(errno));
+	if (front->capture != NULL && livecapture_attach(front->capture, tap) == -1)
+		notice(NOTICE_WARNING, "a connection is not captured: %s", strerror(errno));
 	if (front->trace)
 		tracer_attach(tap);
 }
@@ -114,9 +128,12 @@ front_finish(struct front *front)
 
 	if (front->recorder != NULL && recorder_finish(front->recorder) == -1)
 		result = front_failed("logs are not complete");
+	if (front->capture != NULL)
+		livecapture_finish(front->capture);
 	metrics_file_stop(front->metrics_file);
 	if (result == -1)
 		return -1;
+	livecapture_free(front->capture);
 	recorder_free(front->recorder);
 	service_release(&front->service);
 	script_free(front->script);

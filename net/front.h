@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
+#include "net/livecapture.h"
 #include "net/metrics.h"
 #include "net/recorder.h"
 #include "net/script.h"
@@ -27,8 +28,9 @@ struct front_settings {
 	int64_t route_timeout; /* nanoseconds */
 	const char *user;
 	const char *metrics_path;
-	int verbose;			 /* -1: quiet */
-	struct recorder_config recorder; /* root NULL: nothing is recorded */
+	int verbose;			   /* -1: quiet */
+	struct recorder_config recorder;   /* root NULL: nothing is recorded */
+	struct livecapture_config capture; /* path NULL: none; set by the command */
 };
 
 /* Values of the long options among these; a command's own begin at 256. */
@@ -110,9 +112,10 @@ struct front {
 	struct service service;
 	struct metrics metrics;
 	struct metrics_file *metrics_file;
-	struct recorder *recorder; /* NULL: nothing is recorded */
-	struct script *script;	   /* NULL: none */
-	bool trace;		   /* -v: connections are told */
+	struct recorder *recorder;   /* NULL: nothing is recorded */
+	struct livecapture *capture; /* NULL: none */
+	struct script *script;	     /* NULL: none */
+	bool trace;		     /* -v: connections are told */
 };
 
 /*
@@ -124,10 +127,10 @@ int front_init(struct front *front, const struct front_settings *settings, size_
     void (*accepted)(void *context, int fd, const struct address *client));
 
 /* Now that all is bound: drop privileges, start the metrics file (its names begin with the
- * program's) and the recorder. Returns -1 after telling the user why. */
+ * program's), the live capture and the recorder. Returns -1 after telling the user why. */
 int front_start(struct front *front, const struct front_settings *settings);
 
-/* Add the recorder and the tracer to a new connection. */
+/* Add the recorder, the live capture and the tracer to a new connection. */
 void front_observe(struct front *front, struct tap *tap);
 
 /* Complete the logs and the metrics file when all connections are closed, and release everything.

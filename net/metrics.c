@@ -44,6 +44,8 @@ static const struct {
 	"connections closed because their script failed", METRICS_LOGS},
     [COUNTER_PAUSED_ACCEPTS] = {"paused_accepts_total", "counter",
 	"times that accepting paused for want of descriptors"},
+    [COUNTER_CAPTURE_DROPPED] = {"capture_dropped_total", "counter",
+	"connections that ended early in the live capture", METRICS_CAPTURE},
     [COUNTER_LINKS] = {"links_open", "gauge", "links that are up", METRICS_TUNNEL},
     [COUNTER_LINKS_LOST] = {"links_lost_total", "counter", "links whose connection was lost",
 	METRICS_TUNNEL},

@@ -20,6 +20,7 @@ enum counter {
 	COUNTER_LOG_QUEUE,	 /* memory held by the log queue now (a gauge) */
 	COUNTER_SCRIPT_FAILURES, /* connections that their script has failed */
 	COUNTER_PAUSED_ACCEPTS,	 /* times that accepting paused for want of descriptors */
+	COUNTER_CAPTURE_DROPPED, /* connections that a live capture ended, its reader being slow */
 	COUNTER_LINKS,		 /* tunnel links that are up (a gauge) */
 	COUNTER_LINKS_LOST,	 /* tunnel links whose connection was lost */
 	COUNTER_LINKS_RESUMED,	 /* of these, continued on a new connection */
@@ -30,7 +31,7 @@ enum counter {
 };
 
 /* Which counters a command has. */
-enum metrics_section { METRICS_LOGS = 1, METRICS_TUNNEL = 2 };
+enum metrics_section { METRICS_LOGS = 1, METRICS_TUNNEL = 2, METRICS_CAPTURE = 4 };
 
 /* Written by any thread with metrics_add(), read by any. */
 struct metrics {

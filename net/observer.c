@@ -36,6 +36,18 @@ tap_open(struct tap *tap)
 }
 
 void
+tap_connected(struct tap *tap, int64_t time)
+{
+	struct observer *observer;
+
+	tap->info.connected = tap->info.last = time;
+	SLIST_FOREACH (observer, &tap->observers, next) {
+		if (observer->ops->connected != NULL)
+			observer->ops->connected(observer, time);
+	}
+}
+
+void
 tap_data(struct tap *tap, enum side side, const struct slice *slice, int64_t time)
 {
 	struct observer *observer;

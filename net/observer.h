@@ -41,6 +41,9 @@ enum close_reason {
 struct observer_ops {
 	/* The connection begins; `info` lives until close() has returned. */
 	void (*open)(struct observer *observer, const struct conn_info *info);
+	/* The server has accepted; info tells which of its addresses it was. NULL: not of interest.
+	 */
+	void (*connected)(struct observer *observer, int64_t time);
 	/* `side` sent the bytes of `slice`, received at `time` (loop time). Lent: slice_keep() to
 	 * hold on to it. */
 	void (*data)(
@@ -87,6 +90,7 @@ void tap_add(struct tap *tap, struct observer *observer);
 
 /* Tell the observers; tap_data() also counts. tap_close() leaves the tap without observers. */
 void tap_open(struct tap *tap);
+void tap_connected(struct tap *tap, int64_t time);
 void tap_data(struct tap *tap, enum side side, const struct slice *slice, int64_t time);
 void tap_eof(struct tap *tap, enum side side, int64_t time);
 void tap_error(struct tap *tap, enum side side, int error, int64_t time);

@@ -255,7 +255,7 @@ void
 relay_connected(struct relay *relay, int fd, const struct address *server)
 {
 	relay->tap.info.server = *server;
-	relay->tap.info.connected = relay->tap.info.last = loop_refresh(relay->set->loop);
+	tap_connected(&relay->tap, loop_refresh(relay->set->loop));
 	relay->state = RELAY_OPEN;
 	relay->ends[SIDE_SERVER].end.watch.fd = fd;
 	if (relay->filter != NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/segment_peer.h"
 #include "format/version.h"
 #include "net/front.h"
 #include "net/notice.h"
@@ -19,8 +20,9 @@ static const char help_text[] =
     "\n"
     "Listen on proxyport, forward every connection to host:port, and write one log\n"
     "per connection: logroot_1, logroot_2, ... Read them with netlog(1).\n"
-    "\n" FRONT_HELP_LISTEN FRONT_HELP_LOGS FRONT_HELP_SCRIPT FRONT_HELP_SERVE
-    "  -h, --help    -V, --version\n";
+    "\n" FRONT_HELP_LISTEN FRONT_HELP_LOGS
+    "  -w, --pcap FILE              also write a live capture (pcapng); - for "
+    "stdout\n" FRONT_HELP_SCRIPT FRONT_HELP_SERVE "  -h, --help    -V, --version\n";
 
 static const struct option long_options[] = {
     FRONT_LONG_OPTIONS,
@@ -54,7 +56,8 @@ parse_option(struct settings *settings, int option, char *value)
 {
 	switch (option) {
 	case 'w':
-		errx(2, "--pcap: live capture is not in this version");
+		settings->front.capture.path = value;
+		break;
 	case 'h':
 		printf("%s\n%s", usage_line, help_text);
 		exit(0);
@@ -133,13 +136,31 @@ start_listening(struct netrecord *netrecord, const struct settings *settings)
 		exit(2);
 }
 
+/* The server's name in a capture: NULL if it has none but its address, or scripts choose others. */
+static const char *
+server_name(const struct settings *settings, struct address_name *name)
+{
+	struct segment_peer peer;
+	const char *wrong = settings->port != NULL
+				? address_join(settings->host, settings->port, name)
+				: address_split(settings->host, name);
+
+	if (wrong != NULL || name->is_unix || settings->front.script_path != NULL ||
+	    segment_peer_parse(name->host, &peer) == NULL)
+		return NULL;
+	return name->host;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct netrecord netrecord;
 	struct settings settings;
+	struct address_name name;
 
 	parse_arguments(&settings, argc, argv);
+	settings.front.capture.comment = settings.front.recorder.root;
+	settings.front.capture.server_name = server_name(&settings, &name);
 	notice_set_level(settings.front.verbose < 0
 			     ? NOTICE_ERROR
 			     : (enum notice_level)(NOTICE_INFO + settings.front.verbose));
