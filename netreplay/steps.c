@@ -1,8 +1,11 @@
 #include "netreplay/steps.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "format/turn.h"
+
+#define GATHER_MAX 16384 /* what was written at once is written at once, up to this size */
 
 struct steps {
 	struct reader *reader;
@@ -12,7 +15,9 @@ struct steps {
 	int64_t response, answered;
 	void (*add)(void *context, int64_t response);
 	void *context;
-	const char *reason; /* beyond what the reader tells */
+	const char *reason;	 /* beyond what the reader tells */
+	uint64_t left;		 /* of the current step's data */
+	unsigned char *gathered; /* data that the reader has in several pieces */
 };
 
 struct answers {
@@ -43,6 +48,7 @@ steps_free(struct steps *steps)
 	if (steps == NULL)
 		return;
 	reader_free(steps->reader);
+	free(steps->gathered);
 	free(steps);
 }
 
@@ -112,7 +118,7 @@ steps_next(struct steps *steps, struct step *step)
 		step->time = record.time;
 		if (record.side == SIDE_CLIENT && record.type != RECORD_CON) {
 			step->type = types[record.type];
-			step->size = record.size;
+			step->size = steps->left = record.size;
 			break;
 		}
 		steps_note(steps, &record);
@@ -128,10 +134,40 @@ steps_next(struct steps *steps, struct step *step)
 	return 0;
 }
 
+/* Put the rest of the step's data behind the piece that was fetched. */
+static ssize_t
+steps_gather(struct steps *steps, const unsigned char **piece, size_t size)
+{
+	unsigned char *gathered = realloc(steps->gathered, size + steps->left);
+	ssize_t got;
+
+	if (gathered == NULL) {
+		steps->reason = "out of memory";
+		return -1;
+	}
+	steps->gathered = gathered;
+	memcpy(gathered, *piece, size);
+	for (; steps->left > 0; steps->left -= (uint64_t)got) {
+		got = reader_data(steps->reader, piece);
+		if (got <= 0)
+			return -1;
+		memcpy(gathered + size, *piece, (size_t)got);
+		size += (size_t)got;
+	}
+	*piece = gathered;
+	return (ssize_t)size;
+}
+
 ssize_t
 steps_data(struct steps *steps, const unsigned char **piece)
 {
-	return reader_data(steps->reader, piece);
+	bool small = steps->left <= GATHER_MAX;
+	ssize_t size = reader_data(steps->reader, piece);
+
+	if (size <= 0)
+		return size;
+	steps->left -= (uint64_t)size;
+	return small && steps->left > 0 ? steps_gather(steps, piece, (size_t)size) : size;
 }
 
 struct answers *

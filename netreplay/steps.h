@@ -41,7 +41,7 @@ int steps_begin(struct steps *steps, int64_t *time);
 int steps_next(struct steps *steps, struct step *step);
 
 /* The next piece of a STEP_SEND's data, lent until the next call; its size, 0 at the end, -1 with a
- * reason. */
+ * reason. Data that is not long comes in one piece. */
 ssize_t steps_data(struct steps *steps, const unsigned char **piece);
 
 /* Response times of the turns passed so far go to `add` as they are met; NULL: nowhere. */

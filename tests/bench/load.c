@@ -20,6 +20,7 @@ static const struct mode {
     {"request", 3, "PORT CLIENTS MILLISECONDS", request_main},
     {"connect", 4, "PORT CONCURRENT MILLISECONDS MOST", connect_main},
     {"idle", 2, "PORT CONNECTIONS", idle_main},
+    {"sleep", 1, "DEADLINES", sleep_main},
     {"verify", 4, "bulk|request LOGROOT LOGS TOTAL", verify_main},
 };
 

@@ -65,6 +65,7 @@ int serve_main(char **operands, const char *index);
 int bulk_main(char **operands, const char *index);
 int request_main(char **operands, const char *index);
 int connect_main(char **operands, const char *index);
+int sleep_main(char **operands, const char *index);
 int idle_main(char **operands, const char *index);
 int verify_main(char **operands, const char *index);
 
