@@ -6,6 +6,7 @@
 #ifndef FORMAT_PACKET_H
 #define FORMAT_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,7 +58,7 @@ void packet_decoder_free(struct packet_decoder *decoder);
 
 /* Is the link type one of those that are understood: Ethernet (VLAN tags, PPPoE), Linux cooked 1
  * and 2, null and loopback, raw IP, PPP? */
-int packet_link_known(int link);
+bool packet_link_known(int link);
 
 /* Take `packet` apart; `segment` is set with PACKET_SEGMENT. */
 enum packet_status packet_decode(
@@ -65,7 +66,7 @@ enum packet_status packet_decode(
 
 /* IP packets of which some fragments came and others did not, dropped so far; with `all`, those
  * that are still waited for count too. */
-uint64_t packet_fragments_lost(const struct packet_decoder *decoder, int all);
+uint64_t packet_fragments_lost(const struct packet_decoder *decoder, bool all);
 
 /* "192.0.2.1:80" or "[2001:db8::1]:80"; returns `text`. */
 #define PACKET_END_MAX 64

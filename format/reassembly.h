@@ -63,7 +63,8 @@ struct reassembly_ops {
 	void (*eof)(void *context, struct tcp_stream *stream, enum side side, int64_t time);
 	void (*reset)(void *context, struct tcp_stream *stream, enum side side, int64_t time);
 	/* `size` bytes that `side` sent are missing behind the first `offset` ones (counted from
-	 * where the capture came in); end() follows. A FIN that is missing looks like 1 byte. */
+	 * where the capture came in). Only end() is called after it, when the connection ends. A
+	 * FIN that is missing looks like 1 byte. */
 	void (*gap)(void *context, struct tcp_stream *stream, enum side side, uint64_t offset,
 	    uint64_t size, int64_t time);
 	void (*end)(void *context, struct tcp_stream *stream, enum stream_end end, int64_t time);
@@ -111,7 +112,8 @@ struct reassembly_counters {
 	uint64_t gaps;
 	uint64_t lost;	  /* bytes: see tcp_stream */
 	uint64_t evicted; /* connections */
-	uint64_t late; /* payload bytes that came after their connection's end and are not in it */
+	uint64_t late; /* payload bytes beyond the end of their connection, or out of its window: in
+			  none */
 };
 const struct reassembly_counters *reassembly_counters(const struct reassembly *reassembly);
 

@@ -1,0 +1,373 @@
+#include "format/reassembly.h"
+
+#include <stdlib.h>
+
+#include "format/reassembly_private.h"
+
+#define STREAMS_DEFAULT 262144
+#define HOLD_STREAM_DEFAULT ((size_t)16 << 20)
+#define HOLD_TOTAL_DEFAULT ((size_t)256 << 20)
+
+/* A SYN that is at most that far before what is held is its beginning. */
+#define BEGIN_NEAR ((int64_t)64 << 20)
+
+/* A segment on its way in. */
+struct arrival {
+	const struct packet_segment *segment;
+	int64_t time;
+	struct connection *connection;
+	enum side side;
+};
+
+struct reassembly *
+reassembly_new(const struct reassembly_config *config)
+{
+	struct reassembly *reassembly = calloc(1, sizeof(*reassembly));
+
+	if (reassembly == NULL)
+		return NULL;
+	reassembly->config = *config;
+	if (config->streams == 0)
+		reassembly->config.streams = STREAMS_DEFAULT;
+	if (config->hold_stream == 0)
+		reassembly->config.hold_stream = HOLD_STREAM_DEFAULT;
+	if (config->hold_total == 0)
+		reassembly->config.hold_total = HOLD_TOTAL_DEFAULT;
+	TAILQ_INIT(&reassembly->open);
+	TAILQ_INIT(&reassembly->over);
+	TAILQ_INIT(&reassembly->idle);
+	TAILQ_INIT(&reassembly->holding);
+	if (table_init(reassembly) != 0) {
+		free(reassembly);
+		return NULL;
+	}
+	return reassembly;
+}
+
+void
+reassembly_free(struct reassembly *reassembly)
+{
+	if (reassembly == NULL)
+		return;
+	table_release(reassembly);
+	free(reassembly);
+}
+
+const struct reassembly_counters *
+reassembly_counters(const struct reassembly *reassembly)
+{
+	return &reassembly->counters;
+}
+
+/* The place of sequence number `seq`, counted from the nearest one known. */
+static uint64_t
+flow_place(struct flow *flow, uint32_t seq)
+{
+	if (!flow->placed) {
+		flow->placed = true;
+		flow->origin = flow->next = PLACE_BASE + seq;
+	}
+	return flow->next + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)flow->next);
+}
+
+/* Is the place `from` before `to`, and not far? */
+static bool
+place_near(uint64_t from, uint64_t to)
+{
+	return (int64_t)(to - from) >= 0 && (int64_t)(to - from) < BEGIN_NEAR;
+}
+
+/* Does this SYN belong to another connection than the one that its addresses have? */
+static bool
+syn_is_another(struct connection *connection, enum side side, const struct packet_segment *segment)
+{
+	struct flow *flow = &connection->flows[side];
+	const struct held *first = hold_first(connection, side);
+	uint64_t place;
+
+	if (flow->known)
+		return (uint32_t)flow->origin != segment->seq + 1;
+	if (connection->state != CONNECTION_FORMING)
+		return true;
+	if (!flow->placed)
+		return false;
+	place = flow_place(flow, segment->seq) + 1;
+	if (first != NULL)
+		return !place_near(place, first->piece.place);
+	return flow->first_acked != 0 && !place_near(place, flow->first_acked);
+}
+
+/* The beginnings of both sides, or all that are needed, are known: tell what waited for that. */
+static void
+forming_check(struct reassembly *reassembly, struct connection *connection)
+{
+	if (connection->state != CONNECTION_FORMING || !connection->flows[SIDE_CLIENT].known)
+		return;
+	if (!connection->flows[SIDE_SERVER].known && !reassembly->config.client_only)
+		return;
+	connection->state = CONNECTION_FLOWING;
+	tell_held(reassembly, connection);
+}
+
+static void
+flow_begin(struct flow *flow, uint32_t seq)
+{
+	flow->origin = flow->next = flow_place(flow, seq);
+	flow->known = true;
+}
+
+/* Learn from a SYN where its sender begins; from a SYN|ACK where both do. */
+static void
+take_syn(struct reassembly *reassembly, struct arrival *arrival)
+{
+	struct connection *connection = arrival->connection;
+	struct tcp_stream *stream = &connection->stream;
+	const struct packet_segment *segment = arrival->segment;
+	bool answer = (segment->flags & PACKET_ACK) != 0;
+
+	/* whose SYN comes first, or who answers one, tells who is who */
+	if (!connection->opened && (arrival->side == SIDE_CLIENT) == answer) {
+		connection_turn(connection);
+		arrival->side = side_other(arrival->side);
+	}
+	if (answer && arrival->side == SIDE_SERVER && stream->accepted < 0)
+		stream->accepted = arrival->time;
+	if (!connection->flows[arrival->side].known)
+		flow_begin(&connection->flows[arrival->side], segment->seq + 1);
+	if (answer && !connection->flows[side_other(arrival->side)].known)
+		flow_begin(&connection->flows[side_other(arrival->side)], segment->ack);
+	stream->begun = true;
+	if (!connection->opened) {
+		if (arrival->time < stream->start)
+			stream->start = arrival->time;
+		tell_open(reassembly, connection);
+	}
+	forming_check(reassembly, connection);
+}
+
+/* Note what the segment acknowledges. Returns the place, 0 if it tells none. */
+static uint64_t
+take_ack(const struct arrival *arrival)
+{
+	struct flow *other = &arrival->connection->flows[side_other(arrival->side)];
+	uint64_t place;
+
+	if ((arrival->segment->flags & PACKET_ACK) == 0)
+		return 0;
+	place = flow_place(other, arrival->segment->ack);
+	if ((int64_t)(place - other->next) > WINDOW_MOST)
+		return 0;
+	if (place > other->acked)
+		other->acked = place;
+	if (other->first_acked == 0 || place < other->first_acked)
+		other->first_acked = place;
+	return place;
+}
+
+/* Only sizes and ends count. */
+static void
+take_deaf(struct reassembly *reassembly, const struct arrival *arrival)
+{
+	struct connection *connection = arrival->connection;
+
+	if (connection->time < arrival->time)
+		connection->time = arrival->time;
+	if ((arrival->segment->flags & PACKET_RST) != 0)
+		tell_end(reassembly, connection, STREAM_RESET);
+	else if (connection->flows[SIDE_CLIENT].fin && connection->flows[SIDE_SERVER].fin)
+		tell_end(reassembly, connection, STREAM_CLOSED);
+}
+
+/* The server's part where only the client's bytes count. */
+static void
+take_server_ends(struct reassembly *reassembly, const struct arrival *arrival)
+{
+	struct connection *connection = arrival->connection;
+	const struct flow *flow = &connection->flows[SIDE_SERVER];
+
+	if ((arrival->segment->flags & PACKET_RST) != 0)
+		tell_reset(reassembly, connection, SIDE_SERVER, arrival->time);
+	else if (flow->fin && !flow->ended)
+		tell_eof(reassembly, connection, SIDE_SERVER, arrival->time);
+}
+
+static void
+take_piece(struct reassembly *reassembly, const struct arrival *arrival, const struct piece *piece)
+{
+	struct connection *connection = arrival->connection;
+	struct flow *flow = &connection->flows[arrival->side];
+
+	if (connection->state == CONNECTION_FLOWING) {
+		if (!flow->known) {
+			flow->origin = flow->next = piece->place;
+			flow->known = true;
+		}
+		if (piece_is_old(flow, piece))
+			return;
+		if (piece_is_next(flow, piece) &&
+		    piece_is_caused(reassembly, connection, arrival->side, piece)) {
+			tell_piece(reassembly, connection, arrival->side, piece);
+			tell_held(reassembly, connection);
+			return;
+		}
+	}
+	hold_add(reassembly, connection, arrival->side, piece);
+	tell_held(reassembly, connection);
+	settle_bounds(reassembly, connection);
+}
+
+/* A reset before the connection stood. Returns whether it was one. */
+static bool
+take_early_reset(struct reassembly *reassembly, const struct arrival *arrival)
+{
+	struct connection *connection = arrival->connection;
+
+	if ((arrival->segment->flags & PACKET_RST) == 0 || !connection->stream.begun ||
+	    connection->state != CONNECTION_FORMING)
+		return false;
+	if (connection->time < arrival->time)
+		connection->time = arrival->time;
+	if (arrival->side == SIDE_SERVER)
+		tell_end(reassembly, connection, STREAM_REFUSED);
+	else
+		tell_reset(reassembly, connection, SIDE_CLIENT, arrival->time);
+	return true;
+}
+
+static void
+take_segment(struct reassembly *reassembly, struct arrival *arrival)
+{
+	struct connection *connection = arrival->connection;
+	const struct packet_segment *segment = arrival->segment;
+	struct piece piece = {.time = arrival->time,
+	    .data = segment->data,
+	    .size = segment->size,
+	    .missing = segment->missing,
+	    .flags = segment->flags & (PACKET_FIN | PACKET_RST)};
+	bool syn = (segment->flags & PACKET_SYN) != 0;
+
+	if (syn)
+		take_syn(reassembly, arrival);
+	if (connection->state == CONNECTION_OVER) /* what was held of it came to its end */
+		return;
+	piece.after = take_ack(arrival);
+	if (piece.size + piece.missing == 0 && piece.flags == 0)
+		return;
+	if (take_early_reset(reassembly, arrival))
+		return;
+	struct flow *flow = &connection->flows[arrival->side];
+	/* all that the other side is known to have must be told before its sender's reset */
+	if ((piece.flags & PACKET_RST) != 0 && piece.after == 0)
+		piece.after = connection->flows[side_other(arrival->side)].acked;
+	piece.place = flow_place(flow, segment->seq) + syn;
+	if ((int64_t)(piece.place - flow->next) > WINDOW_MOST) {
+		reassembly->counters.late += piece.size;
+		return;
+	}
+	if (piece_end(&piece) > flow->end && (piece.flags & PACKET_RST) == 0)
+		flow->end = piece_end(&piece);
+	flow->fin |= (piece.flags & PACKET_FIN) != 0;
+	if (connection->state == CONNECTION_DEAF)
+		take_deaf(reassembly, arrival);
+	else if (reassembly->config.client_only && connection->opened &&
+		 arrival->side == SIDE_SERVER)
+		take_server_ends(reassembly, arrival);
+	else
+		take_piece(reassembly, arrival, &piece);
+}
+
+/* What comes behind a connection's end is a copy, or belongs to it no more. */
+static void
+take_late(struct reassembly *reassembly, const struct arrival *arrival)
+{
+	struct flow *flow = &arrival->connection->flows[arrival->side];
+	uint64_t end = flow_place(flow, arrival->segment->seq) + arrival->segment->size;
+
+	if (end > flow->next && end > flow->end)
+		reassembly->counters.late += arrival->segment->size;
+}
+
+/* Begin a connection, if the segment is one to begin with. */
+static struct connection *
+connection_begin(struct reassembly *reassembly, const struct packet_segment *segment, int64_t time)
+{
+	struct connection *connection = NULL;
+
+	if ((segment->flags & PACKET_RST) == 0 &&
+	    ((segment->flags & PACKET_SYN) != 0 || segment->size + segment->missing > 0))
+		connection = table_add(reassembly, segment, time);
+	if (connection == NULL) {
+		reassembly->counters.passed_over++;
+		return NULL;
+	}
+	if (reassembly->open_count > reassembly->config.streams) {
+		reassembly->counters.evicted++;
+		settle_all(reassembly, TAILQ_FIRST(&reassembly->idle), STREAM_EVICTED);
+	}
+	return connection;
+}
+
+/* The connection that the segment belongs to, perhaps a new one. */
+static bool
+arrival_find(struct reassembly *reassembly, struct arrival *arrival)
+{
+	const struct packet_segment *segment = arrival->segment;
+
+	arrival->connection = table_find(reassembly, segment, &arrival->side);
+	if (arrival->connection != NULL && (segment->flags & PACKET_SYN) != 0 &&
+	    syn_is_another(arrival->connection, arrival->side, segment)) {
+		if (arrival->connection->state != CONNECTION_OVER)
+			settle_all(reassembly, arrival->connection, STREAM_UNFINISHED);
+		table_remove(reassembly, arrival->connection);
+		arrival->connection = NULL;
+	}
+	if (arrival->connection != NULL)
+		return true;
+	arrival->side = SIDE_CLIENT;
+	arrival->connection = connection_begin(reassembly, segment, arrival->time);
+	return arrival->connection != NULL;
+}
+
+void
+reassembly_add(struct reassembly *reassembly, const struct packet_segment *segment, int64_t time)
+{
+	struct arrival arrival = {.segment = segment, .time = time};
+	struct connection *connection;
+
+	reassembly->counters.segments++;
+	if (!arrival_find(reassembly, &arrival))
+		return;
+	connection = arrival.connection;
+	if (connection->state == CONNECTION_OVER) {
+		take_late(reassembly, &arrival);
+		return;
+	}
+	if (connection != TAILQ_LAST(&reassembly->idle, connections)) {
+		TAILQ_REMOVE(&reassembly->idle, connection, idle);
+		TAILQ_INSERT_TAIL(&reassembly->idle, connection, idle);
+	}
+	if (time > connection->latest)
+		connection->latest = time;
+	if (connection->stream.ignored && connection->state != CONNECTION_DEAF)
+		connection_deafen(reassembly, connection);
+	connection->flows[arrival.side].seen = true;
+	take_segment(reassembly, &arrival);
+	if (reassembly->config.patience > 0)
+		settle_expired(reassembly, time);
+}
+
+void
+reassembly_expire(struct reassembly *reassembly, int64_t time)
+{
+	if (reassembly->config.patience > 0)
+		settle_expired(reassembly, time);
+}
+
+void
+reassembly_finish(struct reassembly *reassembly)
+{
+	struct connection *connection;
+
+	while ((connection = TAILQ_FIRST(&reassembly->open)) != NULL)
+		settle_all(reassembly, connection, STREAM_UNFINISHED);
+}
