@@ -189,6 +189,13 @@ slice_keep(const struct slice *slice, size_t copy_max)
 	return *slice;
 }
 
+struct slice
+slice_again(const struct slice *kept)
+{
+	atomic_fetch_add_explicit(&kept->chunk->references, 1, memory_order_relaxed);
+	return *kept;
+}
+
 size_t
 slice_held(const struct slice *slice)
 {

@@ -15,6 +15,9 @@
 #define CHUNK_SLAB_SIZE (256 * 1024)
 #define CHUNK_COPY_MAX                                                                             \
 	2048 /* payloads up to this are copied when kept, so that they never pin a slab */
+/* The same for what waits to be sent: a remainder that is not copied pins at most eight times its
+ * size. */
+#define CHUNK_WAIT_MAX (CHUNK_SLAB_SIZE / 8)
 
 struct chunk;
 struct chunk_pool;
@@ -50,6 +53,9 @@ struct slice slice_keep(const struct slice *slice, size_t copy_max);
 
 /* A copy of bytes from elsewhere, kept: to be dropped; chunk == NULL on ENOMEM. */
 struct slice slice_copy(const void *data, size_t size);
+
+/* One more hold of a kept slice, to be dropped for itself. */
+struct slice slice_again(const struct slice *kept);
 
 /* Memory that a kept slice accounts for: its share of a slab, or its copy. */
 size_t slice_held(const struct slice *slice);

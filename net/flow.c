@@ -2,14 +2,10 @@
 
 #include "net/flow.h"
 
-/* A remainder up to this is copied when it has to wait, so that it pins at most eight times its
- * size. */
-#define COPY_MAX (CHUNK_SLAB_SIZE / 8)
-
 int
 flow_hold(struct flow *flow, const struct slice *rest, size_t *held)
 {
-	struct slice kept = slice_keep(rest, COPY_MAX);
+	struct slice kept = slice_keep(rest, CHUNK_WAIT_MAX);
 
 	if (kept.chunk == NULL) {
 		errno = ENOMEM;

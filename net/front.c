@@ -22,11 +22,11 @@ front_reload(void *context)
 }
 
 int
-front_init(struct front *front, const struct front_settings *settings, size_t legs,
+front_init(struct front *front, const struct front_settings *settings, size_t legs, size_t kept,
     void (*accepted)(void *context, int fd, const struct address *client))
 {
 	struct service *service = &front->service;
-	size_t room = service_max_relays(service_raise_descriptors(), legs);
+	size_t room = service_max_relays(service_raise_descriptors() - kept, legs);
 	struct listener_config listener = {.accepted = accepted,
 	    .max = settings->max_connections < room ? settings->max_connections : room,
 	    .metrics = &front->metrics};
@@ -35,8 +35,10 @@ front_init(struct front *front, const struct front_settings *settings, size_t le
 		front->script = script_load(settings->script_path, settings->must_route);
 		if (front->script == NULL)
 			return -1;
+		front->metrics.sections |= METRICS_SCRIPT;
 	}
-	front->metrics.sections |= METRICS_LOGS;
+	if (settings->recorder.root != NULL)
+		front->metrics.sections |= METRICS_LOGS;
 	front->trace = settings->verbose > 0;
 	if (service_init(service, &front->metrics) == -1)
 		return front_failed("event loop");

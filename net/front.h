@@ -120,10 +120,10 @@ struct front {
 
 /*
  * Load the script, make the service and its listener, which calls `accepted`; `legs` is how many
- * descriptors a connection takes at most besides its client's. Sockets are added by the caller.
- * Returns -1 after telling the user why.
+ * descriptors a connection takes at most besides its client's, `kept` how many are needed for
+ * something else. Sockets are added by the caller. Returns -1 after telling the user why.
  */
-int front_init(struct front *front, const struct front_settings *settings, size_t legs,
+int front_init(struct front *front, const struct front_settings *settings, size_t legs, size_t kept,
     void (*accepted)(void *context, int fd, const struct address *client));
 
 /* Now that all is bound: drop privileges, start the metrics file (its names begin with the

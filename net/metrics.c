@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,47 +16,6 @@
 #define WRITE_EVERY (3000 * MILLISECOND)
 #define WRITE_AT_MOST_EVERY (200 * MILLISECOND) /* however often it is touched */
 #define STOP_PATIENCE (1000 * MILLISECOND)
-#define TEXT_MAX 8192
-
-static const struct {
-	const char *name;
-	const char *type;
-	const char *help;
-	unsigned section; /* 0: every command has it */
-} about[COUNTER_COUNT] = {
-    [COUNTER_ACCEPTED] = {"connections_total", "counter", "client connections accepted"},
-    [COUNTER_OPEN] = {"connections_open", "gauge", "connections open now"},
-    [COUNTER_REFUSED] = {"refused_total", "counter", "connections whose server never accepted"},
-    [COUNTER_FAILED] = {"failed_total", "counter", "connections that ended by an error"},
-    [COUNTER_KILLED] = {"killed_total", "counter", "connections that this process ended"},
-    [COUNTER_CLIENT_BYTES] = {"client_bytes_total", "counter", "bytes received from clients"},
-    [COUNTER_SERVER_BYTES] = {"server_bytes_total", "counter", "bytes received from servers"},
-    [COUNTER_RECORDED_BYTES] = {"recorded_bytes_total", "counter", "bytes written to logs",
-	METRICS_LOGS},
-    [COUNTER_LOST_BYTES] = {"lost_bytes_total", "counter",
-	"bytes that passed and were not recorded", METRICS_LOGS},
-    [COUNTER_LOG_FAILURES] = {"log_failures_total", "counter",
-	"logs that ended before their connection", METRICS_LOGS},
-    [COUNTER_LOG_QUEUE] = {"log_queue_bytes", "gauge", "memory held by the log queue now",
-	METRICS_LOGS},
-    [COUNTER_SCRIPT_FAILURES] = {"script_failures_total", "counter",
-	"connections closed because their script failed", METRICS_LOGS},
-    [COUNTER_PAUSED_ACCEPTS] = {"paused_accepts_total", "counter",
-	"times that accepting paused for want of descriptors"},
-    [COUNTER_CAPTURE_DROPPED] = {"capture_dropped_total", "counter",
-	"connections that ended early in the live capture", METRICS_CAPTURE},
-    [COUNTER_LINKS] = {"links_open", "gauge", "links that are up", METRICS_TUNNEL},
-    [COUNTER_LINKS_LOST] = {"links_lost_total", "counter", "links whose connection was lost",
-	METRICS_TUNNEL},
-    [COUNTER_LINKS_RESUMED] = {"links_resumed_total", "counter",
-	"lost links that were continued on a new connection", METRICS_TUNNEL},
-    [COUNTER_UNAUTHENTICATED] = {"unauthenticated_total", "counter",
-	"connections that did not prove to know the key", METRICS_TUNNEL},
-    [COUNTER_VIOLATIONS] = {"violations_total", "counter",
-	"links ended since their peer broke the protocol", METRICS_TUNNEL},
-    [COUNTER_RETAINED] = {"retained_bytes", "gauge", "bytes sent and not yet acknowledged",
-	METRICS_TUNNEL},
-};
 
 /* What is below `mutex` is shared with the thread under it; the rest is set before it starts. */
 struct metrics_file {
@@ -75,57 +33,22 @@ struct metrics_file {
 	bool done;
 };
 
-static bool
-is_shown(const struct metrics *metrics, int counter)
-{
-	return about[counter].section == 0 || (about[counter].section & metrics->sections) != 0;
-}
-
-void
-metrics_print(struct metrics *metrics, FILE *stream, const char *program)
-{
-	for (int i = 0; i < COUNTER_COUNT; i++)
-		if (is_shown(metrics, i))
-			fprintf(stream, "%s: %s: %" PRIu64 "\n", program, about[i].help,
-			    metrics_get(metrics, (enum counter)i));
-	fflush(stream);
-}
-
-static size_t
-metrics_text(const struct metrics_file *file, char text[TEXT_MAX])
-{
-	size_t size = 0;
-
-	for (int i = 0; i < COUNTER_COUNT && size < TEXT_MAX; i++) {
-		const char *p = file->prefix;
-		const char *name = about[i].name;
-
-		if (!is_shown(file->metrics, i))
-			continue;
-		size += (size_t)snprintf(text + size, TEXT_MAX - size,
-		    "# HELP %s_%s %c%s.\n# TYPE %s_%s %s\n%s_%s %" PRIu64 "\n", p, name,
-		    about[i].help[0] - 'a' + 'A', about[i].help + 1, p, name, about[i].type, p,
-		    name, metrics_get(file->metrics, (enum counter)i));
-	}
-	return size < TEXT_MAX ? size : TEXT_MAX - 1;
-}
-
 static int
 metrics_file_write(struct metrics_file *file)
 {
-	char text[TEXT_MAX];
-	size_t size = metrics_text(file, text);
 	int fd = openat(file->directory, file->temporary,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	FILE *stream = fd >= 0 ? fdopen(fd, "w") : NULL;
 
-	if (fd < 0)
+	if (stream == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return -1;
-	ssize_t written = write(fd, text, size);
+	}
+	metrics_write(file->metrics, stream, file->prefix);
 	/* Scrapers run as somebody else: the umask does not count. */
-	bool whole = written == (ssize_t)size && fchmod(fd, 0644) == 0;
-	if (written >= 0 && written < (ssize_t)size)
-		errno = ENOSPC;
-	if (close(fd) != 0)
+	bool whole = fflush(stream) == 0 && fchmod(fd, 0644) == 0;
+	if (fclose(stream) != 0)
 		whole = false;
 	if (whole && renameat(file->directory, file->temporary, file->directory, file->name) == 0)
 		return 0;

@@ -3,6 +3,7 @@
 #define NET_METRICS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -31,13 +32,42 @@ enum counter {
 };
 
 /* Which counters a command has. */
-enum metrics_section { METRICS_LOGS = 1, METRICS_TUNNEL = 2, METRICS_CAPTURE = 4 };
+enum metrics_section {
+	METRICS_LOGS = 1,
+	METRICS_TUNNEL = 2,
+	METRICS_CAPTURE = 4,
+	METRICS_SCRIPT = 8
+};
+
+struct metrics_about {
+	const char *name; /* "bytes_total" */
+	const char *type; /* "counter" or "gauge" */
+	const char *help; /* one lower-case line */
+};
+
+/*
+ * Counters of which there are several sets told apart by labels, as one for each observer of
+ * netmirror. Embedded in its owner, which outlives the metrics file. All groups of a process have
+ * the same `about`.
+ */
+struct metrics_group {
+	const struct metrics_about *about;
+	size_t count;
+	_Atomic uint64_t *counters; /* `count` of them */
+	const char *title;	    /* for people */
+	const char *labels;	    /* `name="value",...`, quoted as Prometheus wants it */
+	struct metrics_group *_Atomic next;
+};
 
 /* Written by any thread with metrics_add(), read by any. */
 struct metrics {
 	unsigned sections; /* shown beside those that all have; enum metrics_section */
 	_Atomic uint64_t counters[COUNTER_COUNT];
+	struct metrics_group *_Atomic groups;
 };
+
+/* Tell of `group` too, from now on. To be called from one thread only. */
+void metrics_add_group(struct metrics *metrics, struct metrics_group *group);
 
 static inline void
 metrics_add(struct metrics *metrics, enum counter counter, int64_t amount)
@@ -54,6 +84,9 @@ metrics_get(struct metrics *metrics, enum counter counter)
 
 /* One line per counter for people (USR1), prefixed by `program`. */
 void metrics_print(struct metrics *metrics, FILE *stream, const char *program);
+
+/* All of it in Prometheus text format, names beginning with `prefix`. */
+void metrics_write(struct metrics *metrics, FILE *stream, const char *prefix);
 
 struct metrics_file;
 

@@ -71,6 +71,16 @@ options_server(const char *host, const char *port, int family, struct address_li
 	return -1;
 }
 
+bool
+options_is_joined(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return strncmp(text, "unix:", 5) == 0 ||
+	       (colon != NULL && (text[0] == '[' || colon == strrchr(text, ':')) &&
+		   text[strlen(text) - 1] != ']');
+}
+
 static int
 listen_one(struct listener *listener, const char *bind, const char *port, int family, void *context)
 {

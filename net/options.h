@@ -5,6 +5,7 @@
 #ifndef NET_OPTIONS_H
 #define NET_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/address.h"
@@ -29,6 +30,9 @@ int options_number(
 /* Resolve the server given by `host` and `port`, or by `host` alone ("host:port", "[v6]:port",
  * "unix:/path") if `port` is NULL. */
 int options_server(const char *host, const char *port, int family, struct address_list *list);
+
+/* Does `text` stand for host and port both: "host:port", "[v6]:port", "unix:/path"? */
+bool options_is_joined(const char *text);
 
 /* The port to listen on, on the addresses `binds` (none: all of them). Also takes "unix:/path" and
  * "address:port" for `port`. `context` is the sockets' own (net/listener). */

@@ -52,7 +52,10 @@ struct relay_set {
 	    idle_timeout; /* nanoseconds without a byte after which both sides are reset; 0: none */
 	int64_t half_close_timeout; /* the same once one side has ended; 0: none */
 	size_t held;		    /* bytes that wait to be sent */
-	size_t count;		    /* relays alive */
+	size_t observed; /* memory that observers hold under bounds of their own: it does not count
+			    against what relays may hold */
+	size_t read_max; /* most bytes received at once; 0: a slab's */
+	size_t count;	 /* relays alive */
 	uint64_t last_id;
 	LIST_HEAD(, relay) relays;
 	/* Called after a relay has gone (descriptors closed), never from within a relay_*()

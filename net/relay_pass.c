@@ -142,6 +142,9 @@ relay_read_size(const struct relay *relay, size_t space)
 
 	if (relay->state == RELAY_ROUTING)
 		return relay->filter->room < space ? relay->filter->room : space;
+	held -= held < set->observed ? held : set->observed;
+	if (set->read_max > 0 && set->read_max < space)
+		space = set->read_max;
 	if (held > HELD_TIGHTER)
 		return READ_TIGHTER;
 	if (held > HELD_TIGHT)

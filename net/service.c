@@ -65,6 +65,8 @@ service_usr1(void *context, int signal)
 	struct service *service = context;
 
 	(void)signal;
+	if (service->ops != NULL && service->ops->measure != NULL)
+		service->ops->measure(service->context);
 	metrics_print(service->metrics, stderr, getprogname());
 }
 
@@ -85,6 +87,12 @@ service_left(struct service *service)
 {
 	if (service->listener != NULL)
 		listener_left(service->listener);
+	service_check(service);
+}
+
+void
+service_check(struct service *service)
+{
 	if (service->stopping && service_count(service) == 0)
 		stop_all(service);
 }

@@ -20,6 +20,8 @@ struct service_ops {
 	void (*drain)(void *context);
 	/* End all of them now. */
 	void (*stop)(void *context);
+	/* The counters are about to be printed: bring them up to date. NULL: they are. */
+	void (*measure)(void *context);
 };
 
 struct service {
@@ -49,6 +51,9 @@ int service_run(struct service *service);
 
 /* For owners of `ops`: a client has gone. */
 void service_left(struct service *service);
+
+/* The same of something that no listener has accepted: end if it was what was waited for. */
+void service_check(struct service *service);
 
 /* Raise the soft limit of descriptors to the hard one; returns it. */
 size_t service_raise_descriptors(void);

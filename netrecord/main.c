@@ -167,7 +167,7 @@ main(int argc, char **argv)
 	if (!settings.front.must_route && options_server(settings.host, settings.port,
 					      settings.front.family, &netrecord.targets) == -1)
 		return 2;
-	if (front_init(&netrecord.front, &settings.front, 1, proxy_accept) == -1)
+	if (front_init(&netrecord.front, &settings.front, 1, 0, proxy_accept) == -1)
 		return 2;
 	start_listening(&netrecord, &settings);
 	if (front_start(&netrecord.front, &settings.front) == -1)

@@ -366,12 +366,7 @@ check_combination(const struct settings *settings)
 static int
 parse_server(struct settings *settings, char **operands, int count)
 {
-	bool joined =
-	    count > 0 && (strncmp(operands[0], "unix:", 5) == 0 ||
-			     (strchr(operands[0], ':') != NULL &&
-				 (operands[0][0] == '[' ||
-				     strchr(operands[0], ':') == strrchr(operands[0], ':')) &&
-				 operands[0][strlen(operands[0]) - 1] != ']'));
+	bool joined = count > 0 && options_is_joined(operands[0]);
 
 	if (count < (joined ? 1 : 2))
 		usage_error("a server (host port) and logs are needed");

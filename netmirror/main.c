@@ -1,0 +1,159 @@
+/* netmirror: proxy a TCP port and copy what clients send to observers. See netmirror(1). */
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/notice.h"
+#include "netmirror/entrances.h"
+#include "netmirror/reload.h"
+#include "netmirror/settings.h"
+
+#define LEFT_MAX 1024 /* legs whose client's connection has ended */
+
+/* Everything that runs. */
+struct netmirror {
+	struct settings settings;
+	struct front front;
+	struct site_common common;
+	struct entrances entrances;
+	struct reload *reload;
+};
+
+/* -- what a service asks of whom it serves -- */
+
+static size_t
+netmirror_count(void *context)
+{
+	const struct netmirror *netmirror = context;
+
+	return netmirror->front.service.relays.count + netmirror->common.legs.held;
+}
+
+static void
+netmirror_drain(void *context)
+{
+	struct netmirror *netmirror = context;
+
+	leg_set_drain(&netmirror->common.legs);
+}
+
+static void
+netmirror_stop(void *context)
+{
+	struct netmirror *netmirror = context;
+
+	relay_set_stop(&netmirror->front.service.relays);
+	leg_set_stop(&netmirror->common.legs);
+}
+
+static void
+netmirror_reload(void *context)
+{
+	struct netmirror *netmirror = context;
+
+	if (netmirror->front.script != NULL)
+		script_reload(netmirror->front.script);
+	if (netmirror->reload != NULL)
+		reload_start(netmirror->reload);
+}
+
+static void
+netmirror_measure(void *context)
+{
+	struct netmirror *netmirror = context;
+
+	leg_set_measure(&netmirror->common.legs);
+}
+
+static const struct service_ops service_ops = {
+    .count = netmirror_count,
+    .drain = netmirror_drain,
+    .stop = netmirror_stop,
+    .measure = netmirror_measure,
+};
+
+/* -- running -- */
+
+static void
+prepare(struct netmirror *netmirror)
+{
+	const struct settings *settings = &netmirror->settings;
+	struct site_common *common = &netmirror->common;
+	struct service *service = &netmirror->front.service;
+	size_t descriptors = service_raise_descriptors();
+	size_t left = descriptors / 8 < LEFT_MAX ? descriptors / 8 : LEFT_MAX;
+
+	if (front_init(&netmirror->front, &settings->front,
+		1 + config_observers_max(&settings->config), left, entrance_accept) == -1)
+		exit(2);
+	service->ops = &service_ops;
+	service->context = netmirror;
+	common->front = &netmirror->front;
+	common->settings = &settings->front;
+	common->sample = settings->sample;
+	common->tallies.metrics = &netmirror->front.metrics;
+	leg_set_init(&common->legs, service, &common->tallies);
+	leg_set_limit(&common->legs, settings->queue, left);
+	common->legs.connect_timeout = settings->front.connect_timeout;
+	entrances_init(&netmirror->entrances, common);
+}
+
+static void
+start(struct netmirror *netmirror)
+{
+	struct settings *settings = &netmirror->settings;
+
+	if (entrances_apply(&netmirror->entrances, &settings->config,
+		settings->file == NULL ? &settings->front : NULL) == -1)
+		exit(2);
+	if (settings->file != NULL) {
+		netmirror->reload =
+		    reload_new(settings->file, settings->front.family, &netmirror->entrances);
+		if (netmirror->reload == NULL)
+			err(2, "event loop");
+	}
+	if (netmirror->reload != NULL || netmirror->front.script != NULL)
+		netmirror->front.service.reload = netmirror_reload;
+	if (front_start(&netmirror->front, &settings->front) == -1)
+		exit(2);
+}
+
+static int
+finish(struct netmirror *netmirror)
+{
+	/* Legs may be left that a further signal did not wait for. */
+	netmirror_stop(netmirror);
+	reload_free(netmirror->reload);
+	entrances_release(&netmirror->entrances);
+	tally_set_tell(&netmirror->common.tallies);
+	if (front_finish(&netmirror->front) == -1)
+		return -1;
+	tally_set_release(&netmirror->common.tallies);
+	settings_release(&netmirror->settings);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct netmirror netmirror;
+	struct settings *settings = &netmirror.settings;
+	char error[CONFIG_ERROR_MAX];
+
+	settings_parse(settings, argc, argv);
+	notice_set_level(settings->front.verbose < 0
+			     ? NOTICE_ERROR
+			     : (enum notice_level)(NOTICE_INFO + settings->front.verbose));
+	if (config_resolve(&settings->config, settings->front.family, error) == -1)
+		errx(2, "%s", error);
+	prepare(&netmirror);
+	start(&netmirror);
+	if (service_run(&netmirror.front.service) == -1)
+		err(2, "poll");
+	if (finish(&netmirror) == -1)
+		_exit(1);
+	return 0;
+}
