@@ -14,9 +14,9 @@
 #include "net/observer.h"
 
 /* What stops a script that has run away. */
-#define SCRIPT_MEMORY_MAX (64 * 1024 * 1024)  /* bytes that one loading of it may hold */
-#define SCRIPT_CALL_STEPS INT64_C(10000000)   /* instructions of Lua that a call may take */
-#define SCRIPT_LOAD_STEPS INT64_C(1000000000) /* and loading it */
+#define SCRIPT_MEMORY_MAX (64 * 1024 * 1024) /* bytes that one loading of it may hold */
+#define SCRIPT_CALL_STEPS INT64_C(10000000)  /* instructions of Lua that a call may take */
+#define SCRIPT_LOAD_STEPS INT64_C(200000000) /* and loading it */
 
 enum script_function {
 	SCRIPT_ROUTE,
