@@ -10,7 +10,7 @@ from harness.peers import Server, connect, echo, exchange, hold, recv_exactly, r
 from harness.proc import BIN, run, wait_until
 from harness.script import place, scripted, wait_log  # pylint: disable=unused-import
 
-pytestmark = pytest.mark.core
+core = pytest.mark.core
 
 FAULTS = {
     "error": ('error("out of order")', "out of order"),
@@ -26,7 +26,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=core if name in ("error", "loop", "memory") else ()) for name in FAULTS])
 def test_a_failing_script_closes_its_connection_only(scripted, logroot, fault):
     """The message has the script's name and line; connections before, beside and after it go on."""
     body, message = FAULTS[fault]
@@ -60,6 +60,7 @@ def test_a_failing_script_closes_its_connection_only(scripted, logroot, fault):
     assert message in line
 
 
+@core
 @pytest.mark.parametrize(
     "returned, message",
     {
@@ -195,6 +196,7 @@ def test_reload(scripted):
     nr.stop()
 
 
+@core
 def test_open_connections_keep_the_script_they_began_with(scripted):
     lua = """
         count = 0
@@ -256,6 +258,7 @@ def test_waiting_connections_cost_only_their_buffers(scripted, logroot):
         nr.stop(signal.SIGINT)
 
 
+@core
 def test_a_server_held_back_by_its_script_is_known(scripted, logroot):
     """Bytes that a script swallows are not lost silently: the counters tell what came and what went."""
     with Server(hold) as server:

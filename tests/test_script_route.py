@@ -23,7 +23,7 @@ from harness.proc import PATIENCE, wait_until
 from harness.script import only_log, place, scripted, wait_log  # pylint: disable=unused-import
 from harness.services import free_port
 
-pytestmark = pytest.mark.core
+core = pytest.mark.core
 
 
 def named(name, **where):
@@ -36,6 +36,7 @@ def named(name, **where):
     return Server(serve, **where)
 
 
+@core
 def test_one_byte_decides(scripted, logroot):
     """And the byte arrives at the server that was chosen."""
     with named(b"first") as first, named(b"second") as second:
@@ -54,6 +55,7 @@ def test_one_byte_decides(scripted, logroot):
     assert event["connect"] >= 0
 
 
+@core
 def test_a_request_that_comes_byte_by_byte(scripted, logroot):
     """The script is shown all of it each time; nothing of it is lost or doubled."""
     with Server(echo) as server:
@@ -114,6 +116,7 @@ def test_data_replaced_by_nothing(scripted, logroot):
     assert log.bytes("c") == b"the rest"
 
 
+@core
 def test_reply_and_data(scripted, logroot):
     """As a SOCKS proxy needs: the client is answered, the server never sees what it asked for."""
     with Server(echo) as server:
@@ -142,6 +145,7 @@ def test_the_reply_is_sent_before_there_is_a_server(scripted, logroot):
     assert event["end"] == "refused"
 
 
+@core
 def test_close(scripted, logroot):
     nr = scripted("function route(data) return { close = true } end")
     with connect(nr.address) as sock:
@@ -152,6 +156,7 @@ def test_close(scripted, logroot):
     assert event["server"] == ""
 
 
+@core
 @pytest.mark.parametrize("size", [4, 3_000_000])
 def test_close_with_text(scripted, logroot, size):
     """All of it arrives, even if the client still sends and is slow to read."""
@@ -191,6 +196,7 @@ def test_wait_then_decide(scripted):
             assert recv_exactly(sock, 13) == b"first second\n"
 
 
+@core
 def test_unix_and_v6_and_named_remotes(scripted, folder):
     lua = """
         local to = { u = "unix:{path}", s = "[::1]:{six}", n = "localhost:{named}" }
@@ -207,6 +213,7 @@ def test_unix_and_v6_and_named_remotes(scripted, folder):
 ERRORS = 'function connect_error(remote, conn) print("no server", remote, conn.id, conn.client) end\n'
 
 
+@core
 def test_refused_connect_is_tried_again(scripted, logroot):
     """A server that starts anew is met by one of the ten further tries."""
     port = free_port()
@@ -269,6 +276,7 @@ def test_connect_timeout(scripted, logroot, deaf):
     nr.wait_said("no server " + place(deaf))
 
 
+@core
 @pytest.mark.parametrize("how", ["reset", "close"])
 def test_client_that_leaves_early_is_no_error(scripted, logroot, deaf, how):
     nr = scripted(
@@ -326,6 +334,7 @@ INACTIVE = """
     function connect_error() print("no server") end"""
 
 
+@core
 def test_server_that_stays_silent(scripted, logroot):
     with Server(hold) as server:
         nr = scripted(INACTIVE, to=place(server.address))
@@ -404,6 +413,7 @@ def test_a_server_may_be_given_beside_the_script(scripted, logroot):
     assert [e["server"] for e in logs.closed(logroot).values()] == [place(given.address), place(other.address)]
 
 
+@core
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM], ids=lambda n: n.name)
 def test_draining(scripted, logroot, number):
     """Those that are not routed yet are waited for too, and still get to their server."""
@@ -454,6 +464,7 @@ def test_the_route_timeout_ends_a_quit(scripted, logroot):
         assert recv_until_end(sock)[0] == b""
 
 
+@core
 def test_int_ends_those_that_wait_for_anything(scripted, logroot, deaf):
     nr = scripted(
         'local to = { d = "{deaf}", r = "127.0.0.1:{port}" } function route(data) return to[data] end',
