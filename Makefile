@@ -16,7 +16,7 @@ WITHOUT ?=
 found = $(if $(filter $1,$(WITHOUT)),,$(firstword $(foreach p,$2,$(shell pkg-config --exists $p 2>/dev/null && echo $p))))
 PCAP := $(call found,pcap,libpcap)
 LUA := $(call found,lua,lua5.4 lua-5.4)
-PKGS := libbsd-overlay zlib $(PCAP) $(LUA)
+PKGS := libbsd-overlay libmd zlib $(PCAP) $(LUA)
 CPPFLAGS += -D_GNU_SOURCE -iquote . $(if $(PCAP),-DHAVE_LIBPCAP) $(if $(LUA),-DHAVE_LUA)
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS := -std=c11 $(WARN) $(if $(WERROR),-Werror) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -30,7 +30,7 @@ objects = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c))
 
 all: $(COMMANDS:%=$B/%)
 
-$B/netlog: $(call objects,format/netlog) $(FORMAT)
+$B/netlog: $(call objects,format/netlog) $O/format/netlog/html/page.o $(FORMAT)
 	$(LINK) -o $@ $^ $(LIBS)
 $(filter-out $B/netlog,$(COMMANDS:%=$B/%)): $B/%: $(NET) $(FORMAT)
 	$(LINK) -o $@ $(filter $O/$*/%,$^) $(filter-out $O/$*/%,$^) $(LIBS)
@@ -46,6 +46,19 @@ $(FEATURES):
 $O/%.o: %.c $(FEATURES)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pthread -MMD -MP -c -o $@ $<
+
+# the page of `netlog html`: its sources as arrays, scripts joined in the order in which they build on one another
+PAGE := $(addprefix format/netlog/html/,page.html page.css)
+SCRIPTS := $(patsubst %,format/netlog/html/%.js,text recording search rows view timeline details page)
+array = printf 'const unsigned char html_$1[] = {\n'; cat $2 | od -An -v -tx1 | sed 's/[0-9a-f][0-9a-f]/0x&,/g'; \
+	printf '};\nconst size_t html_$1_size = sizeof(html_$1);\n'
+$O/format/netlog/html/page.c: $(PAGE) $(SCRIPTS)
+	@mkdir -p $(@D)
+	{ echo '#include "format/netlog/html_page.h"'; $(call array,markup,$(filter %.html,$^)); \
+	$(call array,style,$(filter %.css,$^)); $(call array,script,$(filter %.js,$^)); } >$@.new
+	mv $@.new $@
+$O/format/netlog/html/page.o: $O/format/netlog/html/page.c
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # unit tests: one program a file of tests/unit, linked with the libraries; what is named
 # <command>_... also with that command's files

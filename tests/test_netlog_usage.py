@@ -8,8 +8,8 @@ from harness.netlog import NETLOG, SAMPLE, con, good, refused, run, write
 
 pytestmark = pytest.mark.core
 
-COMMANDS = ["list", "show", "check", "diff", "stat", "pcap", "json", "cut", "merge", "redact"]
-READERS = ["list", "show", "check", "stat", "json", "cut"]
+COMMANDS = ["list", "show", "check", "diff", "stat", "pcap", "json", "html", "cut", "merge", "redact"]
+READERS = ["list", "show", "check", "stat", "json", "html", "cut"]
 
 
 def test_help_names_every_command():
@@ -47,6 +47,7 @@ def test_usage_errors_are_one_line_that_leads_to_the_help(folder):
     assert refused("cut", "--from", "soon", log).startswith("netlog: option --from: soon is no time")
     assert refused("show", "--from", "-1", log).startswith("netlog: option --from: -1 is no time")
     assert refused("show", "--color=red", log).startswith("netlog: option --color: red is none of")
+    assert refused("html", "--total", "much", log).startswith("netlog: option --total: much is no size")
     assert "--grep" in refused("show", "--grep", "(", log)
     assert "--grep" in refused("show", "--grep", "x*", log)
 

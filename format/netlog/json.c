@@ -3,63 +3,9 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "format/base64.h"
-#include "format/json.h"
 #include "format/netlog/text.h"
-
-/* The code point at `*text`, which is UTF-8 as json_string_encode() writes it; `*text` is moved
- * behind it. */
-static uint32_t
-utf8_decode(const char **text)
-{
-	unsigned char first = (unsigned char)*(*text)++;
-	uint32_t code = first;
-	int rest = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
-
-	if (rest > 0)
-		code = first & (0x3fu >> rest);
-	while (rest-- > 0)
-		code = code << 6 | ((unsigned char)*(*text)++ & 0x3fu);
-	return code;
-}
-
-/* JSON text in ASCII alone: a terminal obeys some control characters (U+0080 to U+009F) in UTF-8
- * too. */
-static void
-ascii_encode(const char *json, char *text)
-{
-	while (*json != '\0') {
-		uint32_t code = utf8_decode(&json);
-		if (code < 0x7f)
-			*text++ = (char)code;
-		else if (code < 0x10000)
-			text += sprintf(text, "\\u%04x", code);
-		else
-			text += sprintf(
-			    text, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
-	}
-	*text = '\0';
-}
-
-/* The log's name as a JSON string, made once a log. Returns NULL with errno. */
-static char *
-name_encode(const char *name)
-{
-	size_t size = 6 * strlen(name) + 3;
-	char *json = malloc(size), *text = malloc(6 * size);
-
-	if (json != NULL && text != NULL) {
-		json_string_encode(name, json, size);
-		ascii_encode(json, text);
-	} else {
-		free(text);
-		text = NULL;
-	}
-	free(json);
-	return text;
-}
 
 /* The payload; a log that is cut inside it gives what is there, so that the line stays an object.
  */
@@ -95,7 +41,7 @@ static int
 json_item(const struct logset_item *item)
 {
 	struct reader *reader = log_open(item);
-	char *name = reader != NULL ? name_encode(item->name) : NULL;
+	char *name = reader != NULL ? text_json(item->name) : NULL;
 	struct record record;
 	enum reader_status status = READER_RECORD;
 	int result = STATUS_ERROR;

@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
     &stat_command,
     &pcap_command,
     &json_command,
+    &html_command,
     &cut_command,
     &merge_command,
     &redact_command,

@@ -105,6 +105,7 @@ extern const struct command diff_command;
 extern const struct command stat_command;
 extern const struct command pcap_command;
 extern const struct command json_command;
+extern const struct command html_command;
 extern const struct command cut_command;
 extern const struct command merge_command;
 extern const struct command redact_command;

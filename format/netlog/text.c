@@ -1,9 +1,12 @@
 #define LIBBSD_OPENBSD_VIS 1 /* vis.h warns unless told which strnvis(3); none is used here */
 #include "format/netlog/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <vis.h>
+
+#include "format/json.h"
 
 #define NAME_BUFFERS 4
 #define NAME_LONGEST 511
@@ -84,4 +87,55 @@ text_wall(int64_t epoch, int decimals, char text[TEXT_TIME_MAX])
 	else
 		snprintf(text + length, TEXT_TIME_MAX - length, ".%06d", (int)(rest / 1000));
 	return text;
+}
+
+/* The code point at `*text`, which is UTF-8 as json_string_encode() writes it; `*text` is moved
+ * behind it. */
+static uint32_t
+utf8_decode(const char **text)
+{
+	unsigned char first = (unsigned char)*(*text)++;
+	uint32_t code = first;
+	int rest = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+
+	if (rest > 0)
+		code = first & (0x3fu >> rest);
+	while (rest-- > 0)
+		code = code << 6 | ((unsigned char)*(*text)++ & 0x3fu);
+	return code;
+}
+
+/* JSON text in ASCII alone: a terminal obeys some control characters (U+0080 to U+009F) in UTF-8
+ * too. And without '<', so that it ends no element of HTML. */
+static void
+ascii_encode(const char *json, char *text)
+{
+	while (*json != '\0') {
+		uint32_t code = utf8_decode(&json);
+		if (code < 0x7f && code != '<')
+			*text++ = (char)code;
+		else if (code < 0x10000)
+			text += sprintf(text, "\\u%04x", code);
+		else
+			text += sprintf(
+			    text, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+	}
+	*text = '\0';
+}
+
+char *
+text_json(const char *text)
+{
+	size_t size = 6 * strlen(text) + 3;
+	char *json = malloc(size), *ascii = malloc(6 * size);
+
+	if (json != NULL && ascii != NULL) {
+		json_string_encode(text, json, size);
+		ascii_encode(json, ascii);
+	} else {
+		free(ascii);
+		ascii = NULL;
+	}
+	free(json);
+	return ascii;
 }

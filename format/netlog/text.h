@@ -16,6 +16,10 @@ const char *text_name(const char *name);
  * ASCII is "\xHH" too. Newline and tab are themselves. Static, constant. */
 const char *text_byte(unsigned char byte);
 
+/* Text as a JSON string with its quotes, in ASCII and without '<': safe on a terminal and in a
+ * <script> element. Returns NULL with errno; free it. */
+char *text_json(const char *text);
+
 /* Seconds with microseconds as a decimal number: "-0.900000". */
 #define TEXT_TIME_MAX 32
 char *text_seconds(int64_t nanoseconds, char text[TEXT_TIME_MAX]);
