@@ -18,6 +18,14 @@ end_socket_send(struct end *end, const void *data, size_t size)
 	return send(end->watch.fd, data, size, MSG_NOSIGNAL);
 }
 
+static ssize_t
+end_socket_send_pieces(struct end *end, struct iovec *pieces, size_t count)
+{
+	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+
+	return sendmsg(end->watch.fd, &message, MSG_NOSIGNAL);
+}
+
 static int
 end_socket_shutdown(struct end *end)
 {
@@ -49,6 +57,7 @@ end_socket_close(struct end *end, bool reset)
 const struct end_ops end_socket_ops = {
     .receive = end_socket_receive,
     .send = end_socket_send,
+    .send_pieces = end_socket_send_pieces,
     .shutdown = end_socket_shutdown,
     .unsent = end_socket_unsent,
     .close = end_socket_close,

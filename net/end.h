@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "net/loop.h"
 
@@ -17,6 +18,8 @@ struct end_ops {
 	/* As recv(2) and send(2) on a non-blocking socket: -1 with EAGAIN when it must wait. */
 	ssize_t (*receive)(struct end *end, void *buffer, size_t size);
 	ssize_t (*send)(struct end *end, const void *data, size_t size);
+	/* The same for bytes that lie in pieces. */
+	ssize_t (*send_pieces)(struct end *end, struct iovec *pieces, size_t count);
 	/* End our own stream (FIN); the other direction goes on. Returns -1 with errno. */
 	int (*shutdown)(struct end *end);
 	/* Bytes that a reset would throw away: sent, but not yet acknowledged by the peer. */

@@ -26,6 +26,7 @@ enum counter {
 	COUNTER_LINKS_LOST,	 /* tunnel links whose connection was lost */
 	COUNTER_LINKS_RESUMED,	 /* of these, continued on a new connection */
 	COUNTER_UNAUTHENTICATED, /* connections that did not prove to know the key */
+	COUNTER_DENIED,		 /* tunnel clients without a valid token */
 	COUNTER_VIOLATIONS,	 /* tunnel links ended since their peer broke the protocol */
 	COUNTER_RETAINED, /* payload sent and not yet acknowledged by tunnel peers (a gauge) */
 	COUNTER_COUNT

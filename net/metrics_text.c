@@ -29,6 +29,7 @@ static const struct metrics_about about[COUNTER_COUNT] = {
 	"lost links that were continued on a new connection"},
     [COUNTER_UNAUTHENTICATED] = {"unauthenticated_total", "counter",
 	"connections that did not prove to know the key"},
+    [COUNTER_DENIED] = {"denied_total", "counter", "clients without a valid token"},
     [COUNTER_VIOLATIONS] = {"violations_total", "counter",
 	"links ended since their peer broke the protocol"},
     [COUNTER_RETAINED] = {"retained_bytes", "gauge", "bytes sent and not yet acknowledged"},
@@ -46,6 +47,7 @@ static const unsigned sections[COUNTER_COUNT] = {
     [COUNTER_LINKS_LOST] = METRICS_TUNNEL,
     [COUNTER_LINKS_RESUMED] = METRICS_TUNNEL,
     [COUNTER_UNAUTHENTICATED] = METRICS_TUNNEL,
+    [COUNTER_DENIED] = METRICS_TUNNEL,
     [COUNTER_VIOLATIONS] = METRICS_TUNNEL,
     [COUNTER_RETAINED] = METRICS_TUNNEL,
 };

@@ -9,6 +9,7 @@ import pytest
 
 from harness.proc import BIN, Netrecord
 from harness.serve import Served
+from harness.tunnel import Tunnel as NetTunnel
 
 # a thousand connections of a test need three descriptors each
 _, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -77,6 +78,14 @@ def serve(backend):
     yield start
     for process in started:
         process.finish()
+
+
+@pytest.fixture
+def tunnel(folder, backend):
+    """A nettunnel server and its providers, started by the test; all are ended with it."""
+    ends = NetTunnel(folder, backend)
+    yield ends
+    ends.finish()
 
 
 @pytest.fixture
