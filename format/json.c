@@ -405,6 +405,14 @@ json_string_encode(const char *text, char *json, size_t size)
 		size_t whole = utf8_length(at);
 		if (length + 8 > size) /* the longest step, the closing quote and the NUL */
 			return 0;
+		if (whole == 2 && at[0] == 0xc2 && at[1] < 0xa0) { /* a terminal obeys these too */
+			memcpy(json + length, "\\u00", 4);
+			json[length + 4] = hex[at[1] >> 4];
+			json[length + 5] = hex[at[1] & 15];
+			length += 6;
+			at += 2;
+			continue;
+		}
 		if (whole > 0) {
 			memcpy(json + length, at, whole);
 			length += whole;

@@ -14,7 +14,7 @@ import pytest
 from harness import logs
 from harness.peers import Server, connect, echo
 from harness.proc import run
-from harness.replay import at, different, duration, equal, expect, flip, shifted
+from harness.replay import at, different, equal, expect, first_offsets, flip, flipped, shifted
 from harness.services import BARE, Nginx, Postgres, free_port
 
 
@@ -199,35 +199,16 @@ def test_learning_again_with_what_was_learned_finds_nothing_new(subject):
     assert not again.exists() or patterns(again) == []
 
 
-def flipped(subject, count, seed):
-    """A recording of `count` connections, one after the other, in each of them one byte changed: {log: offset}."""
-    originals = list(logs.load_all(subject.logroot).values())
-    chance = random.Random(seed)
-    root = subject.folder / f"flipped{seed}"
-    wanted, begin = {}, 0.0
-    for number in range(1, count + 1):
-        log = chance.choice(originals)
-        stream = log.bytes("s")
-        offset = chance.choice(sorted(set(range(len(stream))) - subject.volatile(stream)))
-        changed = logs.parse(flip(log, offset, chance.randrange(1, 256)))
-        root.with_name(f"{root.name}_{number}").write_bytes(b"".join(shifted(changed, begin)))
-        wanted[f"{root.name}_{number}"] = offset
-        begin += duration(log) + 0.002
-    return root, wanted
-
-
 @pytest.mark.parametrize("count", FLIPS)
 def test_every_flipped_byte_is_found_at_its_offset(subject, count):
     subject.learn()
     seed = random.randrange(1 << 32)
     print("seed", seed)
-    root, wanted = flipped(subject, count, seed)
+    root = subject.folder / "flipped"
+    wanted = flipped(root, list(logs.load_all(subject.logroot).values()), count, seed, subject.volatile)
     with subject.fresh() as server:
         done = different("-I", subject.learned, "-t", "fast", "-o", "json", at(server), root, patience=600)
-    first = {}
-    for each in done.differences:
-        first.setdefault(each.log, each)
-    assert {name: first[name].offset for name in first} == wanted, f"seed {seed}"
+    assert first_offsets(done) == wanted, f"seed {seed}"
     assert set(done.results.values()) == {"different"}
     # where the changed byte is not next to what varies it is the only one
     alone = [connection for connection in done.connections.values() if connection["differences"] == 1]

@@ -1,4 +1,5 @@
 """Sessions of real clients, recorded and replayed against a fresh server of the same kind: equal."""
+import random
 import smtplib
 import subprocess
 
@@ -7,7 +8,7 @@ import pytest
 from harness import logs
 from harness.peers import connect, pattern, recv_exactly
 from harness.proc import run, wait_until
-from harness.replay import at, different, equal
+from harness.replay import at, different, equal, first_offsets, flipped
 from harness.services import BARE, Memcached, Redis
 from harness.services_more import Mosquitto, Smtp
 
@@ -141,6 +142,45 @@ def test_mqtt(folder, netrecord, logroot, version):
         nr.stop()
     with Mosquitto(folder / "fresh") as mosquitto:
         compared(equal("-o", "json", *mosquitto.address, logroot), logroot, 4)
+
+
+# -- none of their bytes may change --
+
+
+def redis_session(redis, port):
+    with connect(("127.0.0.1", port)) as sock:
+        sock.sendall(b"*1\r\n$8\r\nFLUSHALL\r\n")
+        assert recv_exactly(sock, 5) == b"+OK\r\n"
+        for n in range(30):
+            sock.sendall(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*2\r\n$4\r\nECHO\r\n$3\r\nabc\r\n")
+            assert recv_exactly(sock, 12 + len(str(n + 1))) == b":%d\r\n$3\r\nabc\r\n" % (n + 1)
+
+
+def memcached_session(memcached, port):
+    with connect(("127.0.0.1", port)) as sock:
+        value = pattern(5, 0, 3000)
+        sock.sendall(b"flush_all\r\nset k 0 0 %d\r\n%s\r\nget k\r\n" % (len(value), value))
+        assert recv_exactly(sock, 3000 + 35).startswith(b"OK\r\nSTORED\r\nVALUE k 0 3000\r\n")
+
+
+def smtp_session(smtp, port):
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=30) as client:
+        client.sendmail("anna@example.org", ["you@example.org"], "Subject: x\r\n\r\nHello\r\n")
+
+
+@pytest.mark.parametrize("kind, session", [(Redis, redis_session), (Memcached, memcached_session), (Smtp, smtp_session)])
+def test_every_flipped_byte_is_found_at_its_offset(folder, netrecord, logroot, kind, session):
+    with kind(folder / "server") as server:
+        nr = netrecord(server.address)
+        session(server, nr.port)
+        nr.stop()
+    seed = random.randrange(1 << 32)
+    wanted = flipped(folder / "flipped", [logs.load(logroot, 1)], 40, seed)
+    with kind(folder / "fresh") as server:
+        equal("-t", "fast", at(server), logroot)
+        done = different("-t", "fast", "-o", "json", at(server), folder / "flipped")
+    assert first_offsets(done) == wanted, f"seed {seed}"
+    assert set(done.results.values()) == {"different"}
 
 
 def test_server_that_is_not_fresh(folder, netrecord, logroot):

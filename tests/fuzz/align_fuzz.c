@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct input {
 	const uint8_t *bytes[2];
 	size_t sizes[2];
+	int open_end; /* the recorded one was cut: what is behind it is no difference */
 };
 
 struct told {
@@ -87,6 +88,8 @@ run_streams(struct run *run, const struct mask_set *masks, uint32_t order)
 		left = run->input->sizes[stream] - at[stream];
 		piece = order == 0 ? left : 1 + (order >> 20) % 40;
 		if (left == 0) {
+			if (run->input->open_end)
+				align_open_end(align);
 			expect(align_end(align, stream) == 0);
 			at[stream]++;
 			continue;
@@ -115,7 +118,9 @@ expect_reconstructs(const struct run *run, int exactly)
 		const struct told *told = i < run->count ? &run->told[i] : &end;
 		expect(told->offset[0] >= at[0] && told->offset[1] >= at[1]);
 		if (exactly)
-			expect(told->offset[0] - at[0] == told->offset[1] - at[1] &&
+			expect((told->offset[0] - at[0] == told->offset[1] - at[1] ||
+				   (input->open_end && i == run->count &&
+				       told->offset[0] - at[0] <= told->offset[1] - at[1])) &&
 			       memcmp(input->bytes[0] + at[0], input->bytes[1] + at[1],
 				   told->offset[0] - at[0]) == 0);
 		for (int k = 0; k < 2; k++)
@@ -141,7 +146,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (data[0] >> i & 1)
 			expect(mask_set_add(&masks, patterns[i], error, sizeof(error)) == 0);
 	half = ((size_t)data[1] << 8 | data[2]) % (size - 2);
-	input = (struct input){{data + 3, data + 3 + half}, {half, size - 3 - half}};
+	input = (struct input){
+	    {data + 3, data + 3 + half}, {half, size - 3 - half}, (data[0] & 0x80) != 0};
 	whole.input = pieces.input = &input;
 	run_streams(&whole, &masks, 0);
 	run_streams(&pieces, &masks, 1 + data[0] + ((uint32_t)data[2] << 8));

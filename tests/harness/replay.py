@@ -1,6 +1,7 @@
 """netreplay as the client: run to its end, with its report; and recordings to play."""
 import json
 import os
+import random
 import subprocess
 from dataclasses import dataclass
 
@@ -140,6 +141,31 @@ def shifted(log, by, change=lambda side, data: data):
 
 def duration(log):
     return log.records[-1].time - log.records[0].time
+
+
+def flipped(root, originals, count, seed, volatile=lambda stream: set()):
+    """A recording of `count` connections, one after the other, in each of them one byte of the server changed, but none
+    of volatile(its stream): {log: offset}."""
+    chance = random.Random(seed)
+    wanted, begin = {}, 0.0
+    for number in range(1, count + 1):
+        log = chance.choice(originals)
+        stream = log.bytes("s")
+        offset = chance.choice(sorted(set(range(len(stream))) - volatile(stream)))
+        changed = logs.parse(flip(log, offset, chance.randrange(1, 256)))
+        path = root.with_name(f"{root.name}_{number}")
+        path.write_bytes(b"".join(shifted(changed, begin)))
+        wanted[path.name] = offset
+        begin += duration(log) + 0.002
+    return wanted
+
+
+def first_offsets(done):
+    """Where the first difference of each connection is: {log: offset}."""
+    first = {}
+    for each in done.differences:
+        first.setdefault(each.log, each.offset)
+    return first
 
 
 __all__ = ["NETREPLAY", "Difference", "Replay", "at", "different", "equal", "expect", "logs", "refused", "replay"]
