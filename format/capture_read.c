@@ -52,6 +52,14 @@ source_error(int error)
 	return strerror(error);
 }
 
+static const char *
+link_name(int link)
+{
+	const char *name = pcap_datalink_val_to_name(link);
+
+	return name != NULL ? name : "unknown";
+}
+
 /* From now on the pcap_t owns the stream, and the stream the source. */
 static int
 capture_begin(struct capture *capture, char error[CAPTURE_ERROR_MAX])
@@ -76,7 +84,12 @@ capture_begin(struct capture *capture, char error[CAPTURE_ERROR_MAX])
 		return -1;
 	}
 	capture->link = pcap_datalink(capture->pcap);
-	return 0;
+	if (packet_link_known(capture->link))
+		return 0;
+	snprintf(error, CAPTURE_ERROR_MAX, "packets of link type %s are not understood",
+	    link_name(capture->link));
+	pcap_close(capture->pcap);
+	return -1;
 }
 
 struct capture *

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "format/record.h"
+
 #define INDEX_RUN_MAX 40      /* a run's id, NUL included */
 #define INDEX_ADDRESS_MAX 128 /* "[v6%scope]:port" or "unix:/path", NUL included */
 #define INDEX_END_MAX 16
@@ -21,12 +23,16 @@ struct index_entry {
 	char client[INDEX_ADDRESS_MAX]; /* "" if unknown */
 	char server[INDEX_ADDRESS_MAX];
 	bool scripted;
+	bool midway;		 /* imported: the capture began after the connection had */
 	bool closed;		 /* what follows is known only then */
 	int64_t duration;	 /* nanoseconds */
 	int64_t connect;	 /* nanoseconds until the server accepted; -1: it never did */
 	uint64_t bytes[2];	 /* by enum side: what passed */
 	char end[INDEX_END_MAX]; /* "c hup", "s err", ..., "refused", "killed" */
 	uint64_t lost;		 /* bytes that passed and could not be recorded */
+	uint64_t gap_size;   /* imported: bytes the capture misses, where the log ends; 0: none */
+	uint64_t gap_offset; /* behind so many bytes of `gap_side` */
+	enum side gap_side;
 };
 
 /*

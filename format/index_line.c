@@ -78,6 +78,16 @@ line_string(struct line *line, const char *name, const char *text)
 	line->length += length;
 }
 
+static void
+line_gap(struct line *line, const struct index_entry *entry)
+{
+	if (entry->gap_size == 0)
+		return;
+	line_string(line, "gap_side", (char[]){side_letter(entry->gap_side), '\0'});
+	line_number(line, "gap_offset", entry->gap_offset);
+	line_number(line, "gap_size", entry->gap_size);
+}
+
 size_t
 index_encode(const struct index_entry *entry, char *text, size_t size)
 {
@@ -99,6 +109,8 @@ index_encode(const struct index_entry *entry, char *text, size_t size)
 	line_string(&line, "server", entry->server);
 	if (entry->scripted)
 		line_raw(&line, ",\"scripted\":true");
+	if (entry->midway)
+		line_raw(&line, ",\"midway\":true");
 	if (entry->closed) {
 		line_seconds(&line, "duration", entry->duration);
 		if (entry->connect < 0)
@@ -109,6 +121,7 @@ index_encode(const struct index_entry *entry, char *text, size_t size)
 		line_number(&line, "server_bytes", entry->bytes[SIDE_SERVER]);
 		line_string(&line, "end", entry->end);
 		line_number(&line, "lost", entry->lost);
+		line_gap(&line, entry);
 	}
 	line_raw(&line, "}\n");
 	if (line.full)
@@ -126,6 +139,24 @@ decode_event(const struct json_value *value, struct index_entry *entry)
 		return -1;
 	entry->closed = strcmp(text, "close") == 0;
 	return entry->closed || strcmp(text, "open") == 0 ? 0 : -1;
+}
+
+static int
+decode_bool(const struct json_value *value, bool *truth)
+{
+	*truth = value->type == JSON_TRUE;
+	return *truth || value->type == JSON_FALSE ? 0 : -1;
+}
+
+static int
+decode_side(const struct json_value *value, enum side *side)
+{
+	char text[2];
+
+	if (json_string_decode(value, text, sizeof(text)) != 0)
+		return -1;
+	*side = text[0] == side_letter(SIDE_SERVER) ? SIDE_SERVER : SIDE_CLIENT;
+	return text[0] == side_letter(*side) ? 0 : -1;
 }
 
 static int
@@ -154,7 +185,8 @@ decode_member(const char *name, const struct json_value *value, struct index_ent
 		const char *name;
 		uint64_t *number;
 	} numbers[] = {{"n", &entry->n}, {"client_bytes", &entry->bytes[SIDE_CLIENT]},
-	    {"server_bytes", &entry->bytes[SIDE_SERVER]}, {"lost", &entry->lost}};
+	    {"server_bytes", &entry->bytes[SIDE_SERVER]}, {"lost", &entry->lost},
+	    {"gap_offset", &entry->gap_offset}, {"gap_size", &entry->gap_size}};
 	const struct {
 		const char *name;
 		int64_t *time;
@@ -167,10 +199,12 @@ decode_member(const char *name, const struct json_value *value, struct index_ent
 		return decode_event(value, entry);
 	if (strcmp(name, "start") == 0)
 		return decode_start(value, entry);
-	if (strcmp(name, "scripted") == 0) {
-		entry->scripted = value->type == JSON_TRUE;
-		return entry->scripted || value->type == JSON_FALSE ? 0 : -1;
-	}
+	if (strcmp(name, "scripted") == 0)
+		return decode_bool(value, &entry->scripted);
+	if (strcmp(name, "midway") == 0)
+		return decode_bool(value, &entry->midway);
+	if (strcmp(name, "gap_side") == 0)
+		return decode_side(value, &entry->gap_side);
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		if (strcmp(name, strings[i].name) == 0)
 			return json_string_decode(value, strings[i].text, strings[i].size);

@@ -25,6 +25,7 @@ static const struct command *const commands[] = {
     &cut_command,
     &merge_command,
     &redact_command,
+    &import_command,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

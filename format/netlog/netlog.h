@@ -109,5 +109,6 @@ extern const struct command html_command;
 extern const struct command cut_command;
 extern const struct command merge_command;
 extern const struct command redact_command;
+extern const struct command import_command;
 
 #endif
