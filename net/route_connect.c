@@ -69,7 +69,7 @@ route_connected(void *context, int fd, int error, const struct address *server)
 		return;
 	}
 	route->state = ROUTE_PASSING;
-	script_conn_server(&route->conn);
+	script_conn_refresh(&route->conn);
 	relay_connected(route->relay, fd, server);
 	if (route->state == ROUTE_PASSING && route->inactivity_timeout > 0)
 		route_wait(route, ROUTE_PASSING, route->inactivity_timeout);

@@ -49,7 +49,7 @@ struct script_conn {
 	const struct conn_info *info;
 	const char *stream; /* conn.stream; NULL: none */
 	int table;	    /* private: reference to it */
-	bool server_known;  /* private: conn.server is info->server */
+	bool known;	    /* private: it has the addresses of `info` */
 };
 
 /* `info` and `stream` must outlive it. */
@@ -57,8 +57,8 @@ void script_conn_init(
     struct script_conn *conn, struct script *script, const struct conn_info *info);
 void script_conn_release(struct script_conn *conn);
 
-/* info->server has changed: conn.server will. */
-void script_conn_server(struct script_conn *conn);
+/* Addresses in `info` have changed: conn.client and conn.server will. */
+void script_conn_refresh(struct script_conn *conn);
 
 /* Is this function defined? */
 bool script_conn_has(const struct script_conn *conn, enum script_function function);

@@ -41,7 +41,7 @@ script_conn_release(struct script_conn *conn)
 }
 
 void
-script_conn_server(struct script_conn *conn)
+script_conn_refresh(struct script_conn *conn)
 {
 	(void)conn;
 }

@@ -23,9 +23,9 @@ script_conn_release(struct script_conn *conn)
 }
 
 void
-script_conn_server(struct script_conn *conn)
+script_conn_refresh(struct script_conn *conn)
 {
-	conn->server_known = false;
+	conn->known = false;
 }
 
 bool
@@ -62,7 +62,6 @@ push_conn(lua_State *lua, struct script_conn *conn)
 		lua_createtable(lua, 0, 4);
 		lua_pushinteger(lua, (lua_Integer)info->id);
 		lua_setfield(lua, -2, "id");
-		set_address(lua, "client", &info->client);
 		lua_pushstring(lua, conn->stream);
 		lua_setfield(lua, -2, "stream");
 		lua_pushvalue(lua, -1);
@@ -70,9 +69,11 @@ push_conn(lua_State *lua, struct script_conn *conn)
 	} else {
 		lua_rawgeti(lua, LUA_REGISTRYINDEX, conn->table);
 	}
-	if (!conn->server_known)
-		set_address(lua, "server", &info->server);
-	conn->server_known = true;
+	if (conn->known)
+		return;
+	set_address(lua, "client", &info->client);
+	set_address(lua, "server", &info->server);
+	conn->known = true;
 }
 
 /* -- calls -- */

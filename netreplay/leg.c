@@ -14,6 +14,19 @@ leg_loop(const struct leg *leg)
 	return session_play(leg->session)->loop;
 }
 
+/* Size 0: their end. */
+static int
+leg_feed_live(struct leg *leg, const unsigned char *data, size_t size)
+{
+	if (normal_take(&leg->normal, ALIGN_LIVE, &data, &size) == -1)
+		return -1;
+	if (size == 0)
+		return 0;
+	if (leg->cross != NULL && align_feed(leg->cross, leg->cross_stream, data, size) == -1)
+		return -1;
+	return align_feed(leg->align, ALIGN_LIVE, data, size);
+}
+
 static void
 leg_receive(struct leg *leg)
 {
@@ -46,8 +59,8 @@ leg_receive(struct leg *leg)
 		histogram_add(session_play(leg->session)->live, now - leg->last_sent);
 	leg->received += slice.size;
 	leg->last_received = now;
-	if (align_feed(leg->align, ALIGN_LIVE, slice.data, slice.size) == -1)
-		session_out_of_memory(leg->session);
+	if (leg_feed_live(leg, slice.data, slice.size) == -1)
+		session_fail_script(leg->session, leg);
 	else
 		session_received(leg->session, leg, &slice);
 }
@@ -183,6 +196,15 @@ leg_idle(const struct leg *leg)
 	return leg->unsent == NULL;
 }
 
+static int
+leg_feed_recorded(struct leg *leg, const unsigned char *piece, size_t size)
+{
+	if (normal_take(&leg->normal, ALIGN_RECORDED, &piece, &size) == -1 ||
+	    (size > 0 && align_feed(leg->align, ALIGN_RECORDED, piece, size) == -1))
+		return -1;
+	return leg->counter != NULL && size > 0 ? mask_counter_feed(leg->counter, piece, size) : 0;
+}
+
 int
 leg_feed(struct leg *leg)
 {
@@ -195,18 +217,40 @@ leg_feed(struct leg *leg)
 			return -1;
 		if (size == 0) {
 			leg->answers_ended = true;
+			if (leg_feed_recorded(leg, NULL, 0) == -1)
+				return -1;
 			if (answers_end(leg->answers) == ANSWERS_OPEN)
 				align_open_end(leg->align);
 			if (leg->counter != NULL && mask_counter_end(leg->counter) == -1)
 				return -1;
 			return align_end(leg->align, ALIGN_RECORDED);
 		}
-		if (align_feed(leg->align, ALIGN_RECORDED, piece, (size_t)size) == -1 ||
-		    (leg->counter != NULL &&
-			mask_counter_feed(leg->counter, piece, (size_t)size) == -1))
+		if (leg_feed_recorded(leg, piece, (size_t)size) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+int
+leg_feed_end(struct leg *leg)
+{
+	if (leg_feed_live(leg, NULL, 0) == -1 || align_end(leg->align, ALIGN_LIVE) == -1)
+		return -1;
+	if (leg->cross != NULL && align_end(leg->cross, leg->cross_stream) == -1)
+		return -1;
+	return leg_feed(leg);
+}
+
+const char *
+leg_message(const struct leg *leg)
+{
+	return leg->normal.reason != NULL ? leg->normal.reason : answers_message(leg->answers);
+}
+
+uint64_t
+leg_place(const struct leg *leg, uint64_t cause)
+{
+	return normal_place(&leg->normal, cause);
 }
 
 void
@@ -225,5 +269,6 @@ leg_release(struct leg *leg)
 	align_free(leg->align);
 	mask_counter_free(leg->counter);
 	answers_free(leg->answers);
+	normal_release(&leg->normal);
 	free(leg->unsent);
 }

@@ -7,6 +7,7 @@
 #include "net/connector.h"
 #include "net/end.h"
 #include "netreplay/session.h"
+#include "netreplay/normal.h"
 #include "netreplay/steps.h"
 
 struct leg {
@@ -15,6 +16,9 @@ struct leg {
 	struct connector *connector;
 	struct address server; /* that accepted */
 	struct align *align;   /* its answers along the recorded ones */
+	struct align *cross;   /* --against: its answers along the other server's; NULL: none */
+	enum align_stream cross_stream;
+	struct normal normal; /* what a script makes of these before */
 	struct answers *answers;
 	struct mask_counter
 	    *counter; /* of matches in the recorded answers; NULL: there are no masks */
@@ -49,9 +53,18 @@ void leg_finish(struct leg *leg);
 /* May the next bytes be given to leg_send()? */
 bool leg_idle(const struct leg *leg);
 
-/* Feed recorded answers as far as they are wanted. Returns -1 if the log is damaged
- * (answers_message()) or memory is short. */
+/* Feed recorded answers as far as they are wanted. Returns -1 if the log is damaged, memory is
+ * short or the script fails (leg_message()). */
 int leg_feed(struct leg *leg);
+
+/* The live answers have ended: compare what is left of both streams. Returns -1 as leg_feed(). */
+int leg_feed_end(struct leg *leg);
+
+/* What failed. */
+const char *leg_message(const struct leg *leg);
+
+/* Where among the compared bytes the recorded offset is. */
+uint64_t leg_place(const struct leg *leg, uint64_t cause);
 
 /* Wait for what the leg now waits for. */
 void leg_update(struct leg *leg);
@@ -72,5 +85,7 @@ void session_ended(struct session *session, struct leg *leg);
 /* What was unsent has been sent. */
 void session_sent(struct session *session);
 void session_out_of_memory(struct session *session);
+/* The leg's script has failed, or memory is short. */
+void session_fail_script(struct session *session, const struct leg *leg);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "format/spool.h"
 #include "net/notice.h"
+#include "net/script.h"
 #include "net/service.h"
 #include "netreplay/learn.h"
 #include "netreplay/progress.h"
@@ -56,6 +57,11 @@ prepare(struct netreplay *netreplay)
 	LIST_INIT(&play->sessions);
 	play->loop = loop_new(LOOP_EPOLL);
 	play->pool = chunk_pool_new();
+	if (netreplay->settings.script != NULL) {
+		play->script = script_load(netreplay->settings.script, false);
+		if (play->script == NULL)
+			exit(2);
+	}
 	play->recorded = histogram_new();
 	play->live = histogram_new();
 	play->lag = histogram_new();
@@ -287,6 +293,7 @@ release(struct netreplay *netreplay)
 	histogram_free(play->recorded);
 	histogram_free(play->live);
 	histogram_free(play->lag);
+	script_free(play->script);
 }
 
 int

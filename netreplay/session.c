@@ -58,6 +58,22 @@ session_next(struct session *session)
 	session_order_changed(session->play);
 }
 
+/* Have the script rewrite it (size 0: the client's stream ends), and send it. */
+static void
+session_send_scripted(struct session *session, const unsigned char *data, size_t size)
+{
+	if (normal_send(&session->legs[0].normal, &data, &size) == -1) {
+		session_fail_script(session, &session->legs[0]);
+		return;
+	}
+	if (size == 0)
+		return;
+	for (size_t i = 0; i < session->leg_count; i++)
+		if (leg_send(&session->legs[i], data, size) == -1)
+			session_out_of_memory(session);
+	session_tap_sent(session, data, size);
+}
+
 static void
 session_send(struct session *session, const unsigned char *data, size_t size, bool last)
 {
@@ -67,12 +83,8 @@ session_send(struct session *session, const unsigned char *data, size_t size, bo
 		session_out_of_memory(session);
 		return;
 	}
-	if (size == 0)
-		return;
-	for (size_t i = 0; i < session->leg_count; i++)
-		if (leg_send(&session->legs[i], data, size) == -1)
-			session_out_of_memory(session);
-	session_tap_sent(session, data, size);
+	if (size > 0)
+		session_send_scripted(session, data, size);
 }
 
 /* Send the next piece of the step's data; the step is over when there is none. */
@@ -140,6 +152,7 @@ session_act(struct session *session)
 		session->sending = true;
 		return;
 	case STEP_END:
+		session_send_scripted(session, NULL, 0);
 		for (size_t i = 0; i < session->leg_count; i++)
 			leg_finish(&session->legs[i]);
 		tap_eof(&session->tap, SIDE_CLIENT, session_tap_time(session));
@@ -188,16 +201,11 @@ session_sent(struct session *session)
 void
 session_received(struct session *session, struct leg *leg, const struct slice *slice)
 {
-	size_t which = (size_t)(leg - session->legs);
-
 	if (leg_feed(leg) == -1) {
-		session_fail(session, "%s", answers_message(leg->answers));
+		session_fail(session, "%s", leg_message(leg));
 		return;
 	}
-	if (session->cross != NULL &&
-	    align_feed(session->cross, (enum align_stream)which, slice->data, slice->size) == -1)
-		session_out_of_memory(session);
-	if (which == 0 && session->state == SESSION_PLAYING) {
+	if (leg == &session->legs[0] && session->state == SESSION_PLAYING) {
 		tap_data(&session->tap, SIDE_SERVER, slice, session_tap_time(session));
 		leg->held_back = !tap_ready(&session->tap);
 	}
@@ -245,6 +253,8 @@ session_connected(struct session *session)
 	info->connected = session_tap_time(session);
 	info->server = session->legs[0].server;
 	socket_name(session->legs[0].end.watch.fd, &info->client);
+	for (size_t i = 0; i < session->leg_count; i++)
+		normal_refresh(&session->legs[i].normal);
 	/* From the round's end on: this may be called from within session_start(). */
 	loop_timer_set(session->play->loop, &session->timer, session_now(session));
 }
@@ -274,6 +284,7 @@ session_prepare(struct session *session, const struct logset_item *item)
 		if (session->legs[0].counter == NULL)
 			return -1;
 	}
+	normal_init(&session->legs[0].normal, session->play->script, &session->tap.info);
 	if (!against)
 		return 0;
 	config.masked = NULL;
@@ -282,6 +293,11 @@ session_prepare(struct session *session, const struct logset_item *item)
 		return -1;
 	config.differ = settings->compare != COMPARE_NONE ? session_differ : NULL;
 	session->cross = align_new(&config);
+	for (size_t i = 0; i < 2; i++) {
+		session->legs[i].cross = session->cross;
+		session->legs[i].cross_stream = (enum align_stream)i;
+	}
+	normal_init(&session->legs[1].normal, session->play->script, &session->tap.info);
 	return session->cross != NULL ? 0 : -1;
 }
 
@@ -310,7 +326,7 @@ session_begin(struct session *session)
 	}
 	for (size_t i = 0; i < session->leg_count; i++) {
 		if (leg_feed(&session->legs[i]) == -1) {
-			session_fail(session, "%s", answers_message(session->legs[i].answers));
+			session_fail(session, "%s", leg_message(&session->legs[i]));
 			return false;
 		}
 	}

@@ -16,6 +16,7 @@ struct play {
 	struct mask_set *masks; /* the settings', which count their matches */
 	struct loop *loop;
 	struct chunk_pool *pool;
+	struct script *script;	   /* NULL: none */
 	struct report *report;	   /* NULL while learning */
 	struct learn *learn;	   /* NULL unless learning */
 	struct recorder *recorder; /* --record, --update; or NULL */

@@ -91,6 +91,15 @@ session_out_of_memory(struct session *session)
 	session_fail(session, "%s", strerror(ENOMEM));
 }
 
+void
+session_fail_script(struct session *session, const struct leg *leg)
+{
+	if (leg->normal.reason != NULL)
+		session_fail(session, "%s", leg->normal.reason);
+	else
+		session_out_of_memory(session);
+}
+
 /* Say how the server's end differs from the recorded one, if it does. */
 static void
 session_compare_end(struct session *session, const struct leg *leg)
@@ -122,13 +131,11 @@ session_finish(struct session *session)
 	for (size_t i = 0; i < session->leg_count; i++) {
 		struct leg *leg = &session->legs[i];
 
-		if (align_end(leg->align, ALIGN_LIVE) == -1 || leg_feed(leg) == -1) {
-			session_fail(session, "%s", answers_message(leg->answers));
+		if (leg_feed_end(leg) == -1) {
+			session_fail(session, "%s", leg_message(leg));
 			return;
 		}
 		leg->recorded_end = answers_end(leg->answers);
-		if (session->cross != NULL)
-			align_end(session->cross, (enum align_stream)i);
 	}
 	if (session->cross == NULL && compare != COMPARE_NONE)
 		session_compare_end(session, &session->legs[0]);

@@ -6,11 +6,21 @@
 bool
 leg_reached(struct leg *leg, uint64_t cause)
 {
-	uint64_t reached = align_reached(leg->align, cause);
+	uint64_t place = leg_place(leg, cause);
+	uint64_t reached = align_reached(leg->align, place);
 
-	if (reached >= cause)
+	if (reached >= place)
 		leg->deficit = 0;
-	return reached + leg->deficit >= cause;
+	return reached + leg->deficit >= place;
+}
+
+/* Do not wait for what is missing up to there any more. */
+static void
+leg_give_up(struct leg *leg, uint64_t cause)
+{
+	uint64_t place = leg_place(leg, cause);
+
+	leg->deficit = place - align_reached(leg->align, place);
 }
 
 /* How long may the leg stay silent before the step is done nevertheless? */
@@ -55,7 +65,7 @@ leg_wait(struct session *session, struct leg *leg)
 	/* A server that never falls silent must not hold the session for ever. */
 	if (leg->received - leg->received_at_send >
 	    2 * (step->cause - session->previous_cause) + EXCESS) {
-		leg->deficit = step->cause - align_reached(leg->align, step->cause);
+		leg_give_up(leg, step->cause);
 		return 0;
 	}
 	if (leg->last_sent > since)
@@ -70,7 +80,7 @@ leg_wait(struct session *session, struct leg *leg)
 	if (nothing_came)
 		session_fail(session, "no answer for %.3g s at byte %llu of the recorded ones",
 		    (double)(now - since) / 1e9, (unsigned long long)session->previous_cause);
-	leg->deficit = step->cause - align_reached(leg->align, step->cause);
+	leg_give_up(leg, step->cause);
 	align_settle(leg->align);
 	return 0;
 }

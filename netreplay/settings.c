@@ -60,6 +60,8 @@ static const char help_text[] =
     "      --settle T               take a shorter answer as complete after T of silence (200 ms)\n"
     "      --fail-if EXPR           such as p99>1.5x or p99>20ms\n"
     "      --shard I/N              play only each N-th connection, from the I-th on\n"
+    "  -s, --script FILE            Lua: rewrite what is sent, normalise what is compared; see\n"
+    "                               netrecord-script(5)\n"
     "      --recording ID           only connections of the recorder's run with that id\n"
     "      --serve                  play the server\n"
     "  -b, --bind ADDR              --serve: listen on this address only; repeatable\n"
@@ -331,7 +333,8 @@ parse_option(struct settings *settings, int option, char *value)
 		settings->verbose = -1;
 		break;
 	case 's':
-		errx(2, "--script: scripts are not in this version");
+		settings->script = value;
+		break;
 	case 'h':
 		fputs(help_text, stdout);
 		exit(0);
@@ -349,6 +352,8 @@ check_combination(const struct settings *settings)
 	if (settings->learn != NULL &&
 	    (settings->update != NULL || settings->compare != COMPARE_BYTES))
 		usage_error("--learn compares bytes and writes no baseline");
+	if (settings->serve && settings->script != NULL)
+		usage_error("--script is for the client side");
 	if (settings->fresh && settings->server == NULL)
 		usage_error("--fresh needs --server");
 	if (settings->serve && (settings->server != NULL || settings->learn != NULL ||

@@ -47,6 +47,7 @@ struct settings {
 	const char *server; /* --server COMMAND */
 	bool fresh;
 	struct fail_if fail_if; /* text NULL: none */
+	const char *script;	/* --script FILE */
 	const char *recording;	/* --recording ID */
 	enum report_format output;
 	int verbose; /* -1: quiet */

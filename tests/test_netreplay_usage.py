@@ -51,7 +51,7 @@ def server():
         ["--server", "'unclosed", "127.0.0.1:80", "log"],
         ["--server", "", "127.0.0.1:80", "log"],
         ["-b", "127.0.0.1", "127.0.0.1:80", "log"],
-        ["-s", "script.lua", "127.0.0.1:80", "log"],
+        ["-s", "no-such-script.lua", "127.0.0.1:80", "log"],
         ["-i"],
     ],
     ids=" ".join,
