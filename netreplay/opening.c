@@ -11,12 +11,19 @@ struct cursor {
 	size_t settled; /* recorded bytes before it are no part of a further match */
 };
 
+/* How many bytes are the same from the cursor on, of those that both have. */
 static size_t
-common_prefix(const unsigned char *a, const unsigned char *b, size_t size)
+common_bytes(const struct opening *recorded, const struct opening *live, const struct cursor *at)
 {
-	size_t same = 0;
+	size_t left = recorded->size - at->recorded, came = live->size - at->live;
+	size_t size = left < came ? left : came, same = 0;
+	const unsigned char *a, *b;
 
-	if (size == 0 || memcmp(a, b, size) == 0)
+	if (size == 0)
+		return 0; /* and there may be no bytes to point to */
+	a = recorded->bytes + at->recorded;
+	b = live->bytes + at->live;
+	if (memcmp(a, b, size) == 0)
 		return size;
 	while (a[same] == b[same])
 		same++;
@@ -89,14 +96,12 @@ opening_compare(const struct mask_set *masks, const struct opening *recorded,
 	enum opening_fit fit = OPENING_BEYOND;
 
 	while (fit == OPENING_BEYOND) {
-		size_t left = recorded->size - at.recorded, came = live->size - at.live;
-		size_t same = common_prefix(recorded->bytes + at.recorded, live->bytes + at.live,
-		    left < came ? left : came);
+		size_t same = common_bytes(recorded, live, &at), left, came;
 
 		at.recorded += same;
 		at.live += same;
-		left -= same;
-		came -= same;
+		left = recorded->size - at.recorded;
+		came = live->size - at.live;
 		/* One of them used up may still be the shorter match of a mask. */
 		if ((left == 0 && came == 0) || (came == 0 && !live->ended))
 			return end_of(recorded, live, &at, reached);
