@@ -48,7 +48,7 @@ $O/%.o: %.c $(FEATURES)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -pthread -MMD -MP -c -o $@ $<
 
 # the page of `netlog html`: its sources as arrays, scripts joined in the order in which they build on one another
-PAGE := $(addprefix format/netlog/html/,page.html page.css)
+PAGE := $(addprefix format/netlog/html/,page.html page.css details.css)
 SCRIPTS := $(patsubst %,format/netlog/html/%.js,text recording search rows view timeline details page)
 array = printf 'const unsigned char html_$1[] = {\n'; cat $2 | od -An -v -tx1 | sed 's/[0-9a-f][0-9a-f]/0x&,/g'; \
 	printf '};\nconst size_t html_$1_size = sizeof(html_$1);\n'

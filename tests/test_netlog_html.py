@@ -126,6 +126,7 @@ def test_bytes_as_text_and_hex(browser, show, folder):
 
 def test_hover_and_click_in_the_timeline(browser, show, folder):
     show(write(folder / "log_1", [con(), data("c", 1, b"question"), data("s", 2, b"answer"), end("c", 3)]))
+    assert browser.run("return document.getElementById('silence').getAttribute('aria-pressed')") == "false"
     place = browser.run(
         "const box = document.getElementById('timeline').getBoundingClientRect(), d = document.getElementById('timeline').dataset,"
         "gutter = Math.round(Math.min(250, box.width / 4)), at = t => box.left + gutter + (t - d.from) / (d.to - d.from) * (box.width - gutter);"
@@ -227,6 +228,33 @@ def test_ten_thousand_records(browser, show, folder):
     browser.run("document.getElementById('list').scrollTop = 1e9")
     wait_until(lambda: len(rows(browser)) > 0, "the list's end is there")
     assert "#40" in rows(browser)[-1]
+
+
+def test_long_silences_are_drawn_short(browser, show, folder):
+    bursts = [[data("c", t + i, b"?"), data("s", t + i + 0.5, b"!")] for t in (10, 4000, 90000) for i in range(5)]
+    show(write(folder / "log_1", [con(10), *sum(bursts, []), end("c", 90010)]))
+    pressed = "return document.getElementById('silence').getAttribute('aria-pressed')"
+    span = lambda: (float(browser.data("to")) - float(browser.data("from"))) / 1e6
+    assert browser.run(pressed) == "true"
+    assert 15 < span() < 60
+    browser.keys("s")
+    assert browser.run(pressed) == "false"
+    wait_until(lambda: 90000 < span() < 100000, "all is drawn at length")
+    choose(browser, 4)
+    browser.keys("z")
+    wait_until(lambda: span() < 5, "the record is drawn near")
+    assert int(browser.data("drawn")) > 0
+
+
+def test_odd_times(browser, show, folder):
+    show(write(folder / "log_1", b"c -1.1000000 con\nc 9000000000.000000 3\nabcs 1.000000 2\nxyc 9000000000.000001 hup\n"))
+    assert "4 records" in browser.text("#summary")
+    choose(browser, 2)
+    assert shown(browser) == ["xy"]
+    for key in "z++++++++s-0":
+        frames = int(browser.data("frames"))
+        browser.keys(key)
+        wait_until(lambda: int(browser.data("frames")) > frames, "it is drawn again")
 
 
 def test_dark(browser, show, folder):

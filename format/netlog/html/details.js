@@ -31,7 +31,7 @@ class Lists {
 		else
 			this.items = this.recording.answers.filter(inLane);
 		for (const tab of ['records', 'found', 'slow'])
-			byId(`tab-${tab}`).setAttribute('aria-selected', tab === name);
+			byId(`tab-${tab}`).setAttribute('aria-pressed', tab === name);
 		byId('tab-found').textContent = hits.length > 0 ? `Found (${hits.length.toLocaleString('en')})` : 'Found';
 		byId('responses').hidden = name !== 'slow' || this.recording.answers.length === 0;
 		byId('list').dataset.empty = name === 'found' ? 'Nothing found' : name === 'slow' ? 'No answers' : 'No records';
@@ -170,8 +170,8 @@ class Bytes {
 		this.record = i;
 		this.bytes = i >= 0 ? recording.bytes(i) : '';
 		this.hex = (this.mode ?? (looksBinary(this.bytes) ? 'hex' : 'text')) === 'hex';
-		byId('view-hex').setAttribute('aria-selected', this.hex);
-		byId('view-text').setAttribute('aria-selected', !this.hex);
+		byId('view-hex').setAttribute('aria-pressed', this.hex);
+		byId('view-text').setAttribute('aria-pressed', !this.hex);
 		byId('bytes').dataset.empty = i < 0 ? 'Click on a record to see its bytes' : 'No bytes';
 		byId('bytes').classList.toggle('empty', this.bytes === '');
 		byId('bytes').scrollTop = 0;

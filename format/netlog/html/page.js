@@ -60,6 +60,14 @@ class Page {
 		this.countTell();
 	}
 
+	/* Zoom to the chosen record and what is beside it. */
+	approach() {
+		if (this.state.record < 0)
+			return;
+		const [from, to] = this.recording.surroundings(this.state.record), { scale } = this.timeline;
+		this.timeline.show(scale.place(from), scale.place(to));
+	}
+
 	/* From a match to the next; from a record without one, to the nearest. */
 	stepHit(by) {
 		const { hits } = this.search;
@@ -286,6 +294,7 @@ class Page {
 			clearTimeout(timer);
 			timer = setTimeout(() => this.find(), 120);
 		};
+		byId('list').addEventListener('dblclick', () => this.approach());
 		byId('search-text').addEventListener('input', later);
 		byId('search-kind').addEventListener('change', () => this.find());
 		byId('search').addEventListener('submit', (event) => {
@@ -316,6 +325,7 @@ class Page {
 			'=': () => timeline.zoom(1.6),
 			'-': () => timeline.zoom(1 / 1.6),
 			0: () => timeline.fit(),
+			z: () => this.approach(),
 			']': () => timeline.stretch(1.25),
 			'[': () => timeline.stretch(0.8),
 			ArrowLeft: () => timeline.pan(-part()),

@@ -6,7 +6,8 @@ const SIDES = ['client', 'server'];
 /* One connection. */
 class Lane {
 	constructor(fields, number) {
-		Object.assign(this, fields);
+		for (const [name, value] of Object.entries(fields))
+			this[name] = typeof value === 'string' ? seenText(value) : value;
 		this.number = number;
 		this.records = []; // their indexes
 		this.problems = []; // what is wrong with the log
@@ -105,6 +106,15 @@ class Recording {
 		return atob(this.data[i].slice(0, Math.ceil(most / 3) * 4));
 	}
 
+	/* A stretch of time in which the record, its request and the ones beside it can be told apart. */
+	surroundings(i) {
+		const { records } = this.laneOf(i), at = lastAtMost(records, i), when = this.when[i];
+		const wait = this.answered(i) ? this.response[i] : 0;
+		const gaps = [when - this.when[records[at - 1] ?? i], this.when[records[at + 1] ?? i] - when].filter((gap) => gap > 0);
+		const span = Math.max(wait, Math.min(...gaps, 1e6), 5);
+		return [when - wait - span, when + span * 3];
+	}
+
 	/* The time as it stands in the log. */
 	logTime(i) {
 		return this.base + this.time[i] - this.laneOf(i).shift;
@@ -154,7 +164,7 @@ class Scale {
 		this.knots = [];
 	}
 
-	/* The silences, at most where they take most of the time. */
+	/* All the time between two records in which no answer is awaited, as {from, to}. */
 	static silences(recording) {
 		const order = Array.from(recording.when).sort((a, b) => a - b);
 		const waits = recording.answers.map((i) => [recording.when[i] - recording.response[i], recording.when[i]]);

@@ -49,6 +49,11 @@ function countText(count, noun) {
 	return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/* A name, without what cannot be seen or turns the direction of what follows. */
+function seenText(name) {
+	return name.replace(/[\p{C}\p{Z}]/gu, (c) => (c === ' ' ? c : `\\u{${c.codePointAt(0).toString(16)}}`));
+}
+
 function hexByte(code) {
 	return code.toString(16).padStart(2, '0');
 }

@@ -87,9 +87,9 @@ class Timeline extends View {
 	}
 
 	paintName(lane) {
-		const { context, colors } = this, top = this.laneTop(lane.number), roomy = this.laneHeight >= 44;
+		const { context, colors } = this, top = this.laneTop(lane.number);
 		const wrong = lane.problems.length > 0;
-		let y = top + this.laneHeight / 2 + (roomy ? -4 : 4);
+		let y = top + this.laneHeight / 2 + (this.roomy ? -4 : 4);
 		context.font = `600 12px ${this.sans}`;
 		context.fillStyle = wrong ? colors.wrong : colors.text;
 		const tag = `${lane.tag}${wrong ? ' \u26a0' : ''} `;
@@ -98,7 +98,7 @@ class Timeline extends View {
 		context.font = `12px ${this.sans}`;
 		context.fillStyle = wrong ? colors.wrong : colors.text;
 		context.fillText(wrong ? 'damaged' : lane.client || lane.file, 12 + indent, y);
-		if (!roomy)
+		if (!this.roomy)
 			return;
 		y += 16;
 		context.font = `11px ${this.sans}`;
@@ -146,7 +146,7 @@ class Timeline extends View {
 		context.globalAlpha = 0.6;
 		context.fillRect(left, middle - 0.5, Math.max(1, right - left), 1);
 		context.globalAlpha = 1;
-		const state = { middle, half: laneHeight / 2 - (laneHeight >= 44 ? 9 : 4), last: [-9, -9], high: [0, 0] };
+		const state = { middle, half: laneHeight / 2 - (this.roomy ? 9 : 4), last: [-9, -9], high: [0, 0] };
 		let k = this.firstIn(lane, this.gutter - BOX_MOST);
 		for (; k < records.length; k++) {
 			const x = this.x(records[k]);
@@ -183,7 +183,7 @@ class Timeline extends View {
 	paintWait(i, x, state) {
 		const { context, colors, recording } = this;
 		const begin = this.xOf(this.scale.place(recording.when[i] - recording.response[i]));
-		const slow = recording.isSlow(i), thick = this.laneHeight >= 44 ? 6 : 4;
+		const slow = recording.isSlow(i), thick = this.roomy ? 6 : 4;
 		if (x - begin < 1)
 			return;
 		context.fillStyle = slow ? colors.slow : colors.wait;
@@ -192,7 +192,7 @@ class Timeline extends View {
 		context.font = `${slow ? '600 ' : ''}10px ${this.sans}`;
 		const width = context.measureText(text).width + 8;
 		const from = Math.max(begin, this.gutter), to = Math.min(x, this.width);
-		if (to - from < width + 8 || this.laneHeight < 44)
+		if (to - from < width + 8 || !this.roomy)
 			return;
 		const left = (from + to - width) / 2;
 		context.fillStyle = colors.back;
@@ -205,14 +205,14 @@ class Timeline extends View {
 		const { context, colors, recording } = this, i = lane.records[k], side = recording.side(i);
 		const hit = this.model.search.touched.has(i), width = this.boxWidth(lane, k, x);
 		const share = Math.log2(1 + recording.size[i]) / Math.log2(2 + recording.largest);
-		const least = width > 0 ? 15 : 4, high = least + (state.half - least) * share;
+		const least = width > 0 ? Math.min(15, state.half) : 4, high = least + (state.half - least) * share;
 		// of bars in one place only the highest is drawn
 		if (!hit && width === 0 && x - state.last[side] < 1 && high <= state.high[side])
 			return;
 		if (x - state.last[side] >= 1 || high > state.high[side])
 			state.high[side] = high;
 		state.last[side] = x;
-		const gap = this.laneHeight >= 44 ? 8 : 3;
+		const gap = this.roomy ? 8 : 3;
 		const top = side === 0 ? state.middle - gap - high : state.middle + gap;
 		if (hit) {
 			context.fillStyle = colors.hit;
@@ -234,13 +234,13 @@ class Timeline extends View {
 		context.globalAlpha = hit ? 0.8 : 1;
 		context.fillRect(box.x, box.top, box.width, box.high);
 		context.globalAlpha = 1;
-		const most = Math.floor((box.width - 9) / LETTER);
+		const most = Math.floor((box.width - 9) / this.letter);
 		if (most < 1)
 			return;
-		context.font = `11px ${this.mono}`;
+		context.font = `${this.roomy ? 11 : 10}px ${this.mono}`;
 		context.fillStyle = colors.text;
 		const text = previewText(recording.beginning(i, most + 4), most + 1);
-		const y = side === 0 ? box.top + box.high - 4.5 : box.top + 11;
+		const rise = this.roomy ? 4.5 : 2.5, y = side === 0 ? box.top + box.high - rise : box.top + (this.roomy ? 11 : 8.5);
 		this.clipped(box.x, box.top, box.width, box.high, () => context.fillText(text, box.x + 7, y));
 	}
 
@@ -298,22 +298,18 @@ class Timeline extends View {
 		const power = 10 ** Math.floor(Math.log10(rough));
 		const step = Math.max(1, power * [1, 2, 5, 10].find((times) => times * power >= rough));
 		const decimals = Math.max(0, Math.min(6, 6 - Math.floor(Math.log10(step))));
-		let last = -Infinity;
 		// steps count from a whole second, so that they are round numbers
 		const shift = recording.base % 1e6;
-		for (let place = this.from; place <= this.to;) {
-			const time = this.scale.time(place), tick = Math.ceil((time + shift) / step) * step - shift;
-			const x = this.xOf(this.scale.place(tick));
-			if (x > this.width)
-				break;
-			if (x - last >= 80) {
+		for (let x = this.gutter; x <= this.width;) {
+			const tick = Math.ceil((this.scale.time(this.placeAt(x)) + shift) / step) * step - shift;
+			const at = this.xOf(this.scale.place(tick));
+			if (at >= x && at <= this.width) {
 				context.fillStyle = colors.line;
-				context.fillRect(x, OVERVIEW + 4, 1, AXIS);
+				context.fillRect(at, OVERVIEW + 4, 1, AXIS);
 				context.fillStyle = colors.dim;
-				context.fillText(recording.axisText(tick, decimals), x + 4, OVERVIEW + 16);
-				last = x;
+				context.fillText(recording.axisText(tick, decimals), at + 4, OVERVIEW + 16);
 			}
-			place = Math.max(this.scale.place(tick), this.placeAt(last)) + (this.to - this.from) / this.plotWidth * 20;
+			x = Math.max(at + 80, x + 20);
 		}
 	}
 

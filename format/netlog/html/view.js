@@ -2,8 +2,8 @@
 
 const OVERVIEW = 36, AXIS = 24, TOP = OVERVIEW + AXIS; // heights, in pixels
 const LANE_LEAST = 30, LANE_MOST = 112;
-const BOX_LEAST = 26, BOX_MOST = 420; // widths of records that show their text
-const LETTER = 6.7; // width of a letter in boxes
+const BOX_LEAST = [48, 26], BOX_MOST = 420; // widths of records that show their text; the least in low and in high lanes
+const ROOMY = 44; // from this height on, a lane has names in two lines and larger letters
 const FOOT = 44; // free room below the lanes, for the buttons
 const NEAR = 7; // how far a pointer may be from a record
 const SPAN_LEAST = 4; // microseconds
@@ -28,6 +28,8 @@ class View {
 		this.canvas.height = Math.max(1, Math.round(clientHeight * ratio));
 		const room = (clientHeight - TOP - FOOT) / Math.max(1, this.recording.lanes.length);
 		this.laneHeight = this.laneWish ?? Math.max(LANE_LEAST, Math.min(LANE_MOST, Math.floor(room)));
+		this.roomy = this.laneHeight >= ROOMY;
+		this.letter = this.roomy ? 6.7 : 6.1; // width of one in boxes
 		this.ratio = ratio;
 		this.overview = null;
 		this.scrollTo(this.scroll);
@@ -178,9 +180,9 @@ class View {
 	/* How wide the lane's k-th record may be drawn: to the next one of its side. 0 if it is but a bar. */
 	boxWidth(lane, k, left) {
 		const { recording } = this, i = lane.records[k];
-		if (recording.type(i) !== DATA || this.laneHeight < 44)
+		if (recording.type(i) !== DATA)
 			return 0;
-		let right = left + Math.min(BOX_MOST, 12 + recording.held(i) * LETTER);
+		let right = left + Math.min(BOX_MOST, 12 + recording.held(i) * this.letter);
 		for (let next = k + 1; next < lane.records.length && next < k + 8; next++) {
 			const x = this.x(lane.records[next]);
 			if (x >= right)
@@ -190,6 +192,6 @@ class View {
 				break;
 			}
 		}
-		return right - left < Math.min(BOX_LEAST, 12 + recording.held(i) * LETTER) ? 0 : right - left;
+		return right - left < Math.min(BOX_LEAST[Number(this.roomy)], 12 + recording.held(i) * this.letter) ? 0 : right - left;
 	}
 }
