@@ -112,7 +112,8 @@ load_file(lua_State *lua)
 
 	if (luaL_loadfilex(lua, state->path, "t") != LUA_OK)
 		return lua_error(lua);
-	lua_call(lua, 0, 0);
+	lua_pushstring(lua, state->path); /* `...`, for those that read files beside them */
+	lua_call(lua, 1, 0);
 	take_functions(lua, state);
 	return 0;
 }

@@ -2,7 +2,7 @@
 import pytest
 
 from . import logs
-from .proc import wait_until
+from .proc import TOP, wait_until
 
 NO_SERVER = ("-", "-")
 
@@ -42,3 +42,30 @@ def wait_log(nr, logroot, number):
     assert event["server_bytes"] == len(log.bytes("s"))
     assert nr.alive
     return log, event
+
+
+EXAMPLES = TOP / "docs/examples"
+
+
+@pytest.fixture
+def example(netrecord, folder):
+    """Start a recorder with a script of docs/examples, its names of servers replaced by those of the test."""
+
+    def start(name, servers, *options, target=NO_SERVER):
+        script = folder / name
+        for each in (name, name.replace(".lua", ".txt")):
+            if (EXAMPLES / each).exists():
+                text = (EXAMPLES / each).read_text()
+                for old, new in servers.items():
+                    text = text.replace(old, place(new))
+                (folder / each).write_text(text)
+        assert all(place(new) in "".join(map(read, folder.glob("*.*"))) for new in servers.values())
+        nr = netrecord(target, "-s", script, *options)
+        nr.script = script
+        return nr
+
+    return start
+
+
+def read(path):
+    return path.read_text() if path.is_file() else ""
