@@ -71,7 +71,8 @@ static int
 lane_put(const struct html *html, const struct logset_item *item)
 {
 	const struct index_entry *entry = &item->entry;
-	int64_t shift = html->wall ? entry->start - entry->time : 0;
+	int64_t start = html->wall ? entry->start / NANOSECONDS_PER_MICROSECOND : 0;
+	int64_t time = html->wall ? entry->time / NANOSECONDS_PER_MICROSECOND : 0;
 
 	putchar('{');
 	if (member_put("log", item->name) != 0)
@@ -84,8 +85,8 @@ lane_put(const struct html *html, const struct logset_item *item)
 			return -1;
 		printf("\"lost\":%llu,", (unsigned long long)entry->lost);
 	}
-	printf("\"n\":%llu,\"shift\":%lld}", (unsigned long long)item->n,
-	    (long long)(shift / NANOSECONDS_PER_MICROSECOND));
+	printf(
+	    "\"n\":%llu,\"shift\":%lld}", (unsigned long long)item->n, (long long)(start - time));
 	return 0;
 }
 
@@ -252,7 +253,7 @@ left_out_tell(const struct html *html)
 	uint64_t records = html->read.records - html->put.records;
 	uint64_t bytes = html->read.bytes - html->put.bytes;
 
-	if (html->invocation->quiet || (records == 0 && bytes == 0))
+	if (html->invocation->quiet || stdout_broken() || (records == 0 && bytes == 0))
 		return;
 	warnx("left out of the page: %llu of %llu records, %llu of %llu bytes"
 	      " (--records, --per-record, --total)",

@@ -25,14 +25,21 @@ class Browser:
         self.driver = subprocess.Popen(
             ["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until(lambda: accepts(self.port), "chromedriver listens")
+        try:
+            wait_until(lambda: accepts(self.port), "chromedriver listens")
+            self.begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def begin(self):
         arguments = [*ARGUMENTS, f"--window-size={self.size[0]},{self.size[1]}", f"--user-data-dir={self.folder / 'profile'}"]
         wanted = {
             "goog:chromeOptions": {"args": arguments},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         }
         self.session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}}, root=True)["sessionId"]
-        return self
 
     def __exit__(self, *_):
         try:

@@ -104,7 +104,9 @@ class Timeline extends View {
 		context.font = `11px ${this.sans}`;
 		context.fillStyle = colors.dim;
 		const turns = lane.turns > 0 ? `, ${countText(lane.turns, 'turn')}` : '';
-		context.fillText(`sent ${sizeText(lane.bytes[0])}, got ${sizeText(lane.bytes[1])}${turns}`, 12, y);
+		// ends as they should be are not worth the room
+		const end = lane.end && !lane.end.endsWith('hup') ? `, ${lane.end}` : '';
+		context.fillText(`sent ${sizeText(lane.bytes[0])}, got ${sizeText(lane.bytes[1])}${turns}${end}`, 12, y);
 	}
 
 	paintScrollbar() {
