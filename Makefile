@@ -30,10 +30,18 @@ objects = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c))
 
 all: $(COMMANDS:%=$B/%)
 
-$B/netlog: $(call objects,format/netlog) $O/format/netlog/html/page.o $(FORMAT)
-	$(LINK) -o $@ $^ $(LIBS)
-$(filter-out $B/netlog,$(COMMANDS:%=$B/%)): $B/%: $(NET) $(FORMAT)
-	$(LINK) -o $@ $(filter $O/$*/%,$^) $(filter-out $O/$*/%,$^) $(LIBS)
+# the two libraries as archives, so that a program links what it uses
+$B/libnetlog.a: $(FORMAT)
+$B/libnet.a: $(NET)
+$B/lib%.a:
+	@rm -f $@
+	@ar rcs $@ $^
+LIBRARIES := $B/libnet.a $B/libnetlog.a
+
+$B/netlog: $(call objects,format/netlog) $O/format/netlog/html/page.o $B/libnetlog.a
+	$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+$(filter-out $B/netlog,$(COMMANDS:%=$B/%)): $B/%: $(LIBRARIES)
+	$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 $(foreach c,$(filter-out netlog,$(COMMANDS)),$(eval $B/$c: $(call objects,$c)))
 
 # rebuild when an optional library came or went
@@ -63,27 +71,23 @@ $O/format/netlog/html/page.o: $O/format/netlog/html/page.c
 # unit tests: one program a file of tests/unit, linked with the libraries; what is named
 # <command>_... also with that command's files
 UNITS := $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/*_test.c))
-$B/unit/%: $O/tests/unit/%.o $(NET) $(FORMAT)
+$B/unit/%: $O/tests/unit/%.o $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(LIBS)
+	$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 units: $(UNITS)
 unit: units
 	@for t in $(UNITS); do $$t || exit 1; done
 
 # fuzz targets: clang only; tests/fuzz.sh builds them with VARIANT=fuzz
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-$B/fuzz/%: $O/tests/fuzz/%.o $(NET) $(FORMAT)
+$B/fuzz/%: $O/tests/fuzz/%.o $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 fuzzers: $(FUZZERS)
 define command_tests
 $(filter $B/unit/$1_% $B/fuzz/$1_%,$(UNITS) $(FUZZERS)): $(filter-out %/main.o,$(call objects,$1))
 endef
 $(foreach c,netreplay netmirror nettunnel,$(eval $(call command_tests,$c)))
-
-$B/libnetlog.a: $(FORMAT)
-	rm -f $@
-	ar rcs $@ $^
 
 help:
 	@echo 'make               build into build/release/'
@@ -118,7 +122,7 @@ fuzz:
 	@MAKE='$(MAKE)' tests/fuzz.sh $(FUZZ_SECONDS)
 $B/bench/load: $(call objects,tests/bench)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(LIBS)
+	$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 bench: all $B/bench/load
 	tests/bench/run --build $B $(BENCH)
 lint:
