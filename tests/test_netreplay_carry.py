@@ -99,7 +99,7 @@ def test_every_login_has_a_token_of_its_own(record):
 
 
 @pytest.mark.parametrize("timing", ["fast", "recorded"])
-@pytest.mark.parametrize("pause", [0, 0.3])
+@pytest.mark.parametrize("pause", [0, 0.15])
 def test_token_of_one_connection_is_used_on_another(record, timing, pause):
     """Not before it has come, however long that takes; and the copies do not wait for each other."""
 
@@ -128,7 +128,7 @@ def test_token_of_a_connection_that_stays_open(record):
                 one.page(other.login(name))
 
     root = record(Tokens(), visit)
-    with Tokens(pieces=lambda answer: [b"", answer], pause=0.1) as server:
+    with Tokens(pieces=lambda answer: [b"", answer], pause=0.05) as server:
         for timing in ("fast", "recorded"):
             equal("-t", timing, *CARRY, at(server), root)
         assert len(server.uses) == 12

@@ -18,9 +18,8 @@ def get(key, value):
     return dialog(("c", b"GET %s\r\n" % key), ("s", b"%s\r\n" % value))
 
 
-pytestmark = pytest.mark.core
 
-
+@pytest.mark.core
 def test_one_log_and_its_end(serve, logroot):
     server = serve("-t", "fast", write_logs(logroot, PING))
     ask(server.address, ("c", b"PING\r\n"), ("s", b"+PONG\r\n"))
@@ -42,12 +41,14 @@ def test_equal_requests_get_the_logs_in_recorded_order(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_many_clients_at_once(serve, logroot):
     server = serve("-t", "fast", write_logs(logroot, *(get(b"k%d" % n, b"v%d" % n) for n in range(300))))
     Many(lambda n: ask(server.address, ("c", b"GET k%d\r\n" % n), ("s", b"v%d\r\n" % n)), 300).run()
     server.ends(0)
 
 
+@pytest.mark.core
 def test_request_byte_by_byte_and_pipelined(serve, logroot):
     log = dialog(("c", b"ONE\r\n"), ("s", b"1\r\n"), ("c", b"TWO\r\n"), ("s", b"2\r\n"))
     server = serve("-t", "fast", "-n", "2", write_logs(logroot, log))
@@ -96,6 +97,7 @@ def send_mail(sock, sender, greeting=GREETING):
     assert recv_exactly(sock, 9) == b"221 bye\r\n"
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("timing", ["fast", "recorded"])
 def test_server_first_narrowed_by_what_follows(serve, logroot, timing):
     senders = [b"a@x", b"bb@x", b"ccc@x"]
@@ -127,6 +129,7 @@ def test_client_first_is_not_greeted(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_second_request_decides(serve, logroot):
     """Dialogs that begin alike, as those of one client program do."""
     hello = (("c", b"HELLO 3\r\n"), ("s", b"+v7\r\n"))
@@ -164,6 +167,7 @@ def test_server_that_only_sends(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_half_close_by_the_client(serve, logroot):
     log = [con(), data("c", 0.1, b"sum\n"), end("c", 0.2), data("s", 0.3, b"total\n"), end("s", 0.4)]
     server = serve("-t", "fast", write_logs(logroot, log))
@@ -178,6 +182,7 @@ def test_half_close_by_the_client(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_half_close_by_the_server(serve, logroot):
     log = [con(), data("c", 0.1, b"go\n"), data("s", 0.2, b"gone\n"), end("s", 0.3), data("c", 0.4, b"late\n"), end("c", 0.5)]
     server = serve("-t", "fast", write_logs(logroot, log))
@@ -189,6 +194,7 @@ def test_half_close_by_the_server(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_recorded_reset_behind_all_bytes(serve, logroot):
     body = bytes(range(256)) * 4096
     server = serve("-t", "fast", write_logs(logroot, [con(), data("c", 0.1, b"go\n"), data("s", 0.2, body), end("s", 0.3, "err")]))
@@ -199,6 +205,7 @@ def test_recorded_reset_behind_all_bytes(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_client_resets_as_recorded(serve, logroot):
     log = dialog(("c", b"PING\r\n"), ("s", b"+PONG\r\n"), client_end="err", server_end=None)
     server = serve("-t", "fast", write_logs(logroot, log))
@@ -219,6 +226,7 @@ def test_log_without_an_end(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_large_bodies_both_ways(serve, logroot):
     up, down = bytes(range(251)) * 20000, bytes(range(241)) * 20000
     records = [con()]
@@ -257,6 +265,7 @@ def test_longer_request_is_still_answered(serve, logroot):
     assert server.departures() == [("log_1", 5, 0, 5, 4)]
 
 
+@pytest.mark.core
 def test_departure_in_a_later_request(serve, logroot):
     turns = [("c", b"ONE one one one one\r\n"), ("s", b"1\r\n"), ("c", b"TWO two two two two\r\n"), ("s", b"2\r\n")]
     server = serve(*JSON, write_logs(logroot, dialog(*turns)))
@@ -322,6 +331,7 @@ def test_client_that_does_not_read(serve, logroot):
         assert "read nothing" in server.ends(1)
 
 
+@pytest.mark.core
 def test_client_gone_before_its_answer(serve, logroot):
     log = [con(), data("c", 0.1, b"go\n"), *(data("s", 0.2, bytes(65536)) for _ in range(400)), end("c", 0.3), end("s", 0.3)]
     server = serve("-t", "fast", write_logs(logroot, log))
@@ -352,6 +362,7 @@ def test_one_client_too_many(serve, logroot):
 # -- masks, comparison --
 
 
+@pytest.mark.core
 def test_masks_cover_what_varies(serve, logroot):
     log = dialog(("c", b"id=0123456789 op=read\r\n"), ("s", b"ok\r\n"), ("c", b"id=0123456789 op=stop\r\n"), ("s", b"bye\r\n"))
     server = serve("-t", "fast", "-i", "id=[0-9]+", write_logs(logroot, log))
@@ -472,6 +483,7 @@ def test_signal_before_all_is_played(serve, logroot):
     assert "log_2" in report
 
 
+@pytest.mark.core
 def test_term_waits_for_the_dialog_under_way(serve, logroot):
     log = dialog(("c", b"ONE\r\n"), ("s", b"1\r\n"), ("c", b"TWO\r\n"), ("s", b"2\r\n"))
     server = serve("-t", "fast", write_logs(logroot, log))
@@ -485,6 +497,7 @@ def test_term_waits_for_the_dialog_under_way(serve, logroot):
     server.ends(0)
 
 
+@pytest.mark.core
 def test_interrupt_ends_a_dialog_under_way(serve, logroot):
     log = dialog(("c", b"ONE\r\n"), ("s", b"1\r\n"), ("c", b"TWO\r\n"), ("s", b"2\r\n"))
     server = serve("-t", "fast", write_logs(logroot, log))
@@ -496,6 +509,7 @@ def test_interrupt_ends_a_dialog_under_way(serve, logroot):
     server.ends(1)
 
 
+@pytest.mark.core
 def test_record_what_is_served(serve, logroot, folder):
     server = serve("-t", "fast", "-r", folder / "again", write_logs(logroot, PING, mail(b"a@x")))
     ask(server.address, ("c", b"PING\r\n"), ("s", b"+PONG\r\n"))

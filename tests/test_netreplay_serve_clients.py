@@ -15,7 +15,7 @@ def replay(serve, logroot):
     return lambda *options, port=0: serve(*options, logroot, port=port)
 
 
-@pytest.fixture(params=["fast", "recorded"])
+@pytest.fixture(params=["fast", pytest.param("recorded", marks=pytest.mark.slow)])
 def timing(request):
     return ("-t", request.param)
 

@@ -168,7 +168,7 @@ def smtp_session(smtp, port):
         client.sendmail("anna@example.org", ["you@example.org"], "Subject: x\r\n\r\nHello\r\n")
 
 
-@pytest.mark.parametrize("kind, session", [(Redis, redis_session), (Memcached, memcached_session), (Smtp, smtp_session)])
+@pytest.mark.parametrize("kind, session", [(Redis, redis_session), pytest.param(Memcached, memcached_session, marks=pytest.mark.slow), (Smtp, smtp_session)])
 def test_every_flipped_byte_is_found_at_its_offset(folder, netrecord, logroot, kind, session):
     with kind(folder / "server") as server:
         nr = netrecord(server.address)

@@ -148,7 +148,7 @@ def test_logroot_without_logs(server, folder):
     "records",
     [
         [con()],
-        [con(), end("c", 1)],
+        [con(), end("c", 0.1)],
         [con(), data("c", 0.01, b"hello\n"), end("c", 0.02)],
         [con(), data("c", 0.01, b"hello\n")],
     ],
