@@ -19,6 +19,7 @@ struct parts {
 	uint8_t *bytes;
 	size_t room;
 	size_t total; /* 0: the last fragment has not come */
+	size_t reach; /* behind the furthest byte */
 	size_t got;   /* units that are there */
 	uint64_t units[WORDS];
 };
@@ -84,7 +85,7 @@ parts_grow(struct parts *parts, size_t size)
 	size_t room = parts->room > 0 ? parts->room : 2048;
 	uint8_t *bytes;
 
-	if (size <= parts->room)
+	if (parts->bytes != NULL && size <= parts->room)
 		return true;
 	while (room < size)
 		room *= 2;
@@ -127,8 +128,12 @@ fragments_add(struct fragments *fragments, const struct fragment_key *key,
 		return PACKET_FRAGMENT;
 	if (parts->total != 0 && (end > parts->total || (!place->more && end != parts->total)))
 		return PACKET_BAD;
+	if (!place->more && end < parts->reach)
+		return PACKET_BAD;
 	if (!parts_grow(parts, end))
 		return PACKET_FRAGMENT; /* never complete then: counted as lost */
+	if (parts->reach < end)
+		parts->reach = end;
 	if (!place->more)
 		parts->total = end;
 	parts_fill(parts, place->offset, view->at, view->wire);
