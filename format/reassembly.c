@@ -264,6 +264,7 @@ take_segment(struct reassembly *reassembly, struct arrival *arrival)
 		reassembly->counters.late += piece.size;
 		return;
 	}
+	connection->payload |= piece.size + piece.missing > 0;
 	if (piece_end(&piece) > flow->end && (piece.flags & PACKET_RST) == 0)
 		flow->end = piece_end(&piece);
 	flow->fin |= (piece.flags & PACKET_FIN) != 0;
@@ -293,15 +294,16 @@ connection_begin(struct reassembly *reassembly, const struct packet_segment *seg
 {
 	struct connection *connection = NULL;
 
-	if ((segment->flags & PACKET_RST) == 0 &&
-	    ((segment->flags & PACKET_SYN) != 0 || segment->size + segment->missing > 0))
+	/* a lonely FIN or RST may be the first of a connection whose packets are out of order */
+	if ((segment->flags & (PACKET_SYN | PACKET_FIN | PACKET_RST)) != 0 ||
+	    segment->size + segment->missing > 0)
 		connection = table_add(reassembly, segment, time);
 	if (connection == NULL) {
 		reassembly->counters.passed_over++;
 		return NULL;
 	}
 	if (reassembly->open_count > reassembly->config.streams) {
-		reassembly->counters.evicted++;
+		reassembly->counters.evicted += TAILQ_FIRST(&reassembly->idle)->opened;
 		settle_all(reassembly, TAILQ_FIRST(&reassembly->idle), STREAM_EVICTED);
 	}
 	return connection;

@@ -108,7 +108,7 @@ struct reassembly_counters {
 	uint64_t segments;    /* taken */
 	uint64_t streams;     /* opened */
 	uint64_t not_begun;   /* of these, whose SYN was not seen */
-	uint64_t passed_over; /* segments that belong to none: see begun_only */
+	uint64_t passed_over; /* segments, and connections without SYN, of which nothing was told */
 	uint64_t gaps;
 	uint64_t lost;	  /* bytes: see tcp_stream */
 	uint64_t evicted; /* connections */

@@ -62,6 +62,7 @@ struct connection {
 	struct flow flows[2]; /* by enum side */
 	enum connection_state state;
 	bool opened;	/* open() was called, and end() is owed */
+	bool payload;	/* there was some, on either side */
 	bool gap;	/* told */
 	bool one_sided; /* the other direction is not in the capture: it is not waited for */
 	int64_t time;	/* of what was told last */

@@ -52,10 +52,12 @@ forming_end(struct reassembly *reassembly, struct connection *connection)
 	connection->state = CONNECTION_FLOWING;
 	if (connection->opened)
 		return;
-	if (reassembly->config.begun_only)
-		tell_end(reassembly, connection, STREAM_UNFINISHED); /* of which nobody was told */
-	else
+	if (connection->payload && !reassembly->config.begun_only) {
 		tell_open(reassembly, connection);
+		return;
+	}
+	reassembly->counters.passed_over++;
+	tell_end(reassembly, connection, STREAM_UNFINISHED); /* of which nobody was told */
 }
 
 /* Is there something held of `side` that waits for bytes of the same side? */
