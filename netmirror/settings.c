@@ -18,12 +18,12 @@ static const char usage_text[] = "usage: netmirror [options] host port proxyport
 static const char help_text[] =
     "\n"
     "Forward every connection to host:port, and send what its client sends to each\n"
-    "observer (host:port) too. What observers send is dropped; one that is slow or gone\n"
-    "delays nobody. Without observers, a relay.\n"
+    "observer (host:port) too. What observers send is dropped; one that is slow or\n"
+    "gone delays nobody. Without observers, a relay.\n"
     "\n"
-    "  -f, --file FILE              proxies as in tcp-clone's TOML file; HUP reads it anew\n"
-    "      --queue SIZE             memory for what one connection of an observer has not\n"
-    "                               read yet (1M); beyond it, that connection is dropped\n"
+    "  -f, --file FILE              proxies of tcp-clone's TOML file; HUP reads it anew\n"
+    "      --queue SIZE             memory for what one connection of an observer\n"
+    "                               has not read yet (1M); beyond it, it is dropped\n"
     "      --sample P%              mirror this share of the connections (100%)\n"
     "  -l, --log LOGROOT            record connections as netrecord(1) does\n" FRONT_HELP_LOGS
 	FRONT_HELP_SCRIPT FRONT_HELP_LISTEN FRONT_HELP_SERVE "  -h, --help    -V, --version\n";

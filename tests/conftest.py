@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.mirror import Netmirror, Observer
 from harness.proc import BIN, Netrecord
 from harness.serve import Served
 from harness.tunnel import Tunnel as NetTunnel
@@ -86,6 +87,34 @@ def tunnel(folder, backend):
     ends = NetTunnel(folder, backend)
     yield ends
     ends.finish()
+
+
+@pytest.fixture
+def mirror(backend):
+    """Start netmirror with options and operands; all are ended with the test."""
+    started = []
+
+    def start(*argv, env=None, **settings):
+        started.append(Netmirror(*argv, env={"NETRECORD_BACKEND": backend, **(env or {})}, **settings))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.finish()
+
+
+@pytest.fixture
+def observers():
+    """Start observers; what they wrongly met is told at the end of the test."""
+    started = []
+
+    def start(count, **options):
+        started.extend(Observer(**options) for _ in range(count))
+        return started[-count:]
+
+    yield start
+    for observer in started:
+        observer.close()
 
 
 @pytest.fixture
