@@ -138,11 +138,13 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBDIR := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include/netlog
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
+EXTCAPDIR := $(DESTDIR)$(PREFIX)/share/netrecord/extcap
 VERSION := $(shell sed -n 's/.*VERSION_TEXT "\(.*\)".*/\1/p' format/version.h)
 
 install: all $B/libnetlog.a
-	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR)/format $(MANDIR)/man1 $(MANDIR)/man5
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR)/format $(MANDIR)/man1 $(MANDIR)/man5 $(EXTCAPDIR)
 	install $(COMMANDS:%=$B/%) $(BINDIR)
+	install netrecord/extcap.sh $(EXTCAPDIR)/netrecord
 	install -m 644 $B/libnetlog.a $(LIBDIR)
 	install -m 644 $(wildcard format/*.h) $(INCLUDEDIR)/format
 	install -m 644 $(MAN1) $(MANDIR)/man1
@@ -151,7 +153,7 @@ install: all $B/libnetlog.a
 uninstall:
 	rm -f $(COMMANDS:%=$(BINDIR)/%) $(LIBDIR)/libnetlog.a $(LIBDIR)/pkgconfig/netlog.pc
 	rm -f $(MAN1:docs/man/%=$(MANDIR)/man1/%) $(MAN5:docs/man/%=$(MANDIR)/man5/%)
-	rm -rf $(INCLUDEDIR)
+	rm -rf $(INCLUDEDIR) $(dir $(EXTCAPDIR))
 dist:
 	@mkdir -p build
 	git archive --prefix=netrecord-$(VERSION)/ -o build/netrecord-$(VERSION).tar.gz HEAD
