@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define PORT_LEAST 1024 /* of ports given instead of true ones */
+#define PORTS (UINT16_MAX - PORT_LEAST + 1)
 
 /* -- texts -- */
 
@@ -172,26 +173,33 @@ slots_take(struct segment_peers *all, uint64_t hash)
 	return true;
 }
 
-/* The next port of the client, and when all were tried the next address. */
-static void
-peer_advance(struct segment_peers *all, struct segment_peer *client)
+/* The client as the `given`-th that a port is given to; when all ports were given to its address
+ * another one follows. */
+static struct segment_peer
+peer_given(const struct segment_peer *client, uint64_t given)
 {
-	if (all->port < PORT_LEAST)
-		all->port = PORT_LEAST;
-	client->port = all->port++;
-	for (size_t i = client->size; client->port == PORT_LEAST && i > 0; i--)
-		if (++client->address[i - 1] != 0)
-			break;
+	struct segment_peer peer = *client;
+	uint64_t carry = given / PORTS;
+
+	peer.port = (uint16_t)(PORT_LEAST + given % PORTS);
+	for (size_t i = peer.size; carry > 0 && i > 0; i--) {
+		carry += peer.address[i - 1];
+		peer.address[i - 1] = (unsigned char)carry;
+		carry >>= 8;
+	}
+	return peer;
 }
 
 int
 segment_peers_enter(struct segment_peers *all, struct segment_peer peers[2], bool *changed)
 {
+	const struct segment_peer client = peers[SIDE_CLIENT];
+
 	*changed = false;
 	if (slots_reserve(all) != 0)
 		return -1;
 	while (!slots_take(all, segment_peers_hash(peers))) {
-		peer_advance(all, &peers[SIDE_CLIENT]);
+		peers[SIDE_CLIENT] = peer_given(&client, all->given++);
 		*changed = true;
 	}
 	return 0;

@@ -38,8 +38,8 @@ struct segment_peers {
 	uint64_t *slots;
 	size_t size; /* a power of two, or 0 */
 	size_t count;
-	size_t most; /* forget all when there are so many; 0: never */
-	uint16_t port;
+	size_t most;	/* forget all when there are so many; 0: never */
+	uint64_t given; /* ports given instead of true ones */
 };
 
 /*

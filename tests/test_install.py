@@ -50,7 +50,8 @@ def test_what_is_installed(stage):
         assert f"share/man/{page}" in installed
     assert "include/netlog/format/reader.h" in installed
     modes = {name: (stage / "opt/nr" / name).stat().st_mode & 0o777 for name in installed}
-    assert all(mode == (0o755 if name.startswith("bin/") else 0o644) for name, mode in modes.items())
+    assert all(mode == (0o755 if name.startswith(("bin/", "share/netrecord/extcap/")) else 0o644) for name, mode in modes.items())
+    assert b"{value=netrecord}" in run(stage / "opt/nr/share/netrecord/extcap/netrecord", "--extcap-interfaces").stdout
     assert run(stage / "opt/nr/bin/netrecord", "-V").stdout.startswith(b"netrecord ")
 
 
