@@ -139,6 +139,7 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include/netlog
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
 EXTCAPDIR := $(DESTDIR)$(PREFIX)/share/netrecord/extcap
+DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/netrecord
 VERSION := $(shell sed -n 's/.*VERSION_TEXT "\(.*\)".*/\1/p' format/version.h)
 
 install: all $B/libnetlog.a
@@ -149,11 +150,13 @@ install: all $B/libnetlog.a
 	install -m 644 $(wildcard format/*.h) $(INCLUDEDIR)/format
 	install -m 644 $(MAN1) $(MANDIR)/man1
 	install -m 644 $(MAN5) $(MANDIR)/man5
+	install -d $(DOCDIR)/examples
+	install -m 644 $(wildcard docs/examples/*) $(DOCDIR)/examples
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' format/netlog.pc.in > $(LIBDIR)/pkgconfig/netlog.pc
 uninstall:
 	rm -f $(COMMANDS:%=$(BINDIR)/%) $(LIBDIR)/libnetlog.a $(LIBDIR)/pkgconfig/netlog.pc
 	rm -f $(MAN1:docs/man/%=$(MANDIR)/man1/%) $(MAN5:docs/man/%=$(MANDIR)/man5/%)
-	rm -rf $(INCLUDEDIR) $(dir $(EXTCAPDIR))
+	rm -rf $(INCLUDEDIR) $(dir $(EXTCAPDIR)) $(DOCDIR)
 dist:
 	@mkdir -p build
 	git archive --prefix=netrecord-$(VERSION)/ -o build/netrecord-$(VERSION).tar.gz HEAD

@@ -46,9 +46,10 @@ def test_what_is_installed(stage):
     installed = files(stage)
     for name in ("bin/netrecord", "bin/netlog", "lib/libnetlog.a", "lib/pkgconfig/netlog.pc"):
         assert name in installed
-    for page in ("man1/netrecord.1", "man1/netlog.1", "man5/netrecord-log.5"):
+    for page in ("man1/netrecord.1", "man1/netlog.1", "man5/netrecord-log.5", "man5/netrecord-script.5"):
         assert f"share/man/{page}" in installed
     assert "include/netlog/format/reader.h" in installed
+    assert "share/doc/netrecord/examples/git_router.lua" in installed
     modes = {name: (stage / "opt/nr" / name).stat().st_mode & 0o777 for name in installed}
     assert all(mode == (0o755 if name.startswith(("bin/", "share/netrecord/extcap/")) else 0o644) for name, mode in modes.items())
     assert b"{value=netrecord}" in run(stage / "opt/nr/share/netrecord/extcap/netrecord", "--extcap-interfaces").stdout

@@ -1,6 +1,7 @@
 """The scripts of docs/examples, each with its real client."""
 import http.server
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -10,9 +11,13 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from harness import logs
+from harness.cookbook import blocks
 from harness.peers import Server, connect, dribble, recv_all, recv_until_end
-from harness.proc import run, wait_until
-from harness.script import EXAMPLES, example, place  # pylint: disable=unused-import
+from harness.proc import TOP, run, wait_until
+from harness.replay import at, different, equal
+from harness.script import EXAMPLES, example, place, scripted  # pylint: disable=unused-import
+from harness.scripted import Scripted, recording
+from harness.serve import write_logs
 from harness.services import BARE, GitDaemon, Redis, accepts, free_port
 from harness.services_more import certificate
 
@@ -283,6 +288,62 @@ def test_redis_prefix(example, folder, logroot):
             assert recv_all(sock) == b"+OK\r\n$2\r\n\r\n\r\n"
         closes(nr, logroot, 8)
     assert b"team1:colour" in logs.load(logroot, 1).bytes("c")
+
+
+# -- in the documentation --
+
+
+def manual():
+    """The listings of netrecord-script(5), as they are read."""
+    text = (TOP / "docs/man/netrecord-script.5").read_text()
+    found = re.findall(r"^\.Bd -literal\n(.*?)^\.Ed$", text, flags=re.M | re.S)
+    return [listing.replace("\\e", "\\").replace("\\(dq", '"') for listing in found]
+
+
+def listing(word):
+    (found,) = [each for each in manual() if word in each]
+    return found
+
+
+def test_the_manual_shows_the_examples_as_they_are():
+    sources = {path.name: re.sub(r"\t", "    ", path.read_text()) for path in EXAMPLES.glob("*.lua")}
+    text = (TOP / "docs/man/netrecord-script.5").read_text()
+    assert all(name in text for name in sources)
+    assert listing("io.lines") in sources["tenants.lua"]
+    for part in listing("gmatch(").split("\n\n"):
+        assert part in sources["http_host.lua"]
+
+
+def test_the_router_of_the_manual(scripted):
+    with web(b"plain") as plain, web(b"tls") as tls:
+        names = {"127.0.0.1:8443": place(tls.address), "127.0.0.1:8080": place(plain.address)}
+        lua = listing("0x16")
+        for old, new in names.items():
+            assert old in lua
+            lua = lua.replace(old, new)
+        nr = scripted(lua)
+        assert curl(f"http://{place(nr.address)}/") == b"plain has /"
+        with connect(nr.address) as sock:
+            sock.sendall(b"\x16 /hello HTTP\r\n\r\n")
+            assert recv_all(sock).endswith(b"tls has /hello")
+
+
+def test_the_normaliser_of_the_manual(folder):
+    (folder / "n.lua").write_text(listing("normalise"))
+    log = write_logs(folder / "log", recording([(b"?\n", b"at 10:00:00\nor 11:11:11")]))
+    with Scripted([(b"?\n", b"at 23:59:59\nor 00:00:00")]) as server:
+        different(at(server), log)
+    with Scripted([(b"?\n", b"at 23:59:59\nor 11:11:11")]) as server:
+        equal("-s", folder / "n.lua", at(server), log)
+
+
+def test_the_recipe_of_the_cookbook(scripted):
+    (block,) = blocks("Choose the server by what the client sends")
+    lua = "".join(line for line in block.splitlines(keepends=True) if not line.startswith("$"))
+    with web(b"www") as www, web(b"api") as api:
+        nr = scripted(lua.replace("127.0.0.1:8081", place(www.address)).replace("127.0.0.1:8082", place(api.address)))
+        assert curl("-H", "Host: api.example.com", f"http://{place(nr.address)}/") == b"api has /"
+        assert curl("-H", "Host: www.example.com", f"http://{place(nr.address)}/") == b"www has /"
 
 
 def test_every_example_is_run_here():
