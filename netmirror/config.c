@@ -136,7 +136,7 @@ read_address(struct reading *reading, const struct toml *table, const char *what
 	struct address_name name;
 	const char *reason;
 
-	STAILQ_FOREACH (item, &table->items, next) {
+	TAILQ_FOREACH (item, &table->items, next) {
 		if (item != found) {
 			refuse(
 			    reading, item->line, "%s: there is no such key in %s", item->key, what);
@@ -171,7 +171,7 @@ read_observers(struct reading *reading, struct config_proxy *proxy, const struct
 
 	if (expect(reading, array, TOML_ARRAY) == -1)
 		return -1;
-	STAILQ_FOREACH (each, &array->items, next) {
+	TAILQ_FOREACH (each, &array->items, next) {
 		if (each->type != TOML_TABLE)
 			return refuse(reading, each->line, "an observer is %s, not %s",
 			    toml_type_name(each->type), toml_type_name(TOML_TABLE));
@@ -244,7 +244,7 @@ read_proxy(struct reading *reading, const struct toml *table)
 	if (table->type != TOML_TABLE)
 		return refuse(reading, table->line, "a tcp_clone is %s, not %s",
 		    toml_type_name(table->type), toml_type_name(TOML_TABLE));
-	STAILQ_FOREACH (item, &table->items, next) {
+	TAILQ_FOREACH (item, &table->items, next) {
 		if (strcmp(item->key, "server") != 0 && strcmp(item->key, "target") != 0 &&
 		    strcmp(item->key, "observer") != 0)
 			return refuse(reading, item->line, "%s: there is no such key in tcp_clone",
@@ -261,12 +261,12 @@ read_file(struct reading *reading, const struct toml *root)
 {
 	const struct toml *item, *proxy;
 
-	STAILQ_FOREACH (item, &root->items, next) {
+	TAILQ_FOREACH (item, &root->items, next) {
 		if (strcmp(item->key, "tcp_clone") != 0)
 			return refuse(reading, item->line, "%s: there is no such table", item->key);
 		if (expect(reading, item, TOML_ARRAY) == -1)
 			return -1;
-		STAILQ_FOREACH (proxy, &item->items, next) {
+		TAILQ_FOREACH (proxy, &item->items, next) {
 			if (read_proxy(reading, proxy) == -1)
 				return -1;
 		}

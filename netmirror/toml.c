@@ -38,7 +38,7 @@ toml_new(struct toml_parser *parser, enum toml_type type)
 	}
 	toml->type = type;
 	toml->line = parser->line;
-	STAILQ_INIT(&toml->items);
+	TAILQ_INIT(&toml->items);
 	return toml;
 }
 
@@ -49,8 +49,8 @@ toml_free(struct toml *toml)
 
 	if (toml == NULL)
 		return;
-	while ((item = STAILQ_FIRST(&toml->items)) != NULL) {
-		STAILQ_REMOVE_HEAD(&toml->items, next);
+	while ((item = TAILQ_FIRST(&toml->items)) != NULL) {
+		TAILQ_REMOVE(&toml->items, item, next);
 		toml_free(item);
 	}
 	free(toml->key);
@@ -63,7 +63,7 @@ toml_find(const struct toml *table, const char *key)
 {
 	const struct toml *item;
 
-	STAILQ_FOREACH (item, &table->items, next) {
+	TAILQ_FOREACH (item, &table->items, next) {
 		if (strcmp(item->key, key) == 0)
 			return item;
 	}
@@ -75,7 +75,7 @@ find(struct toml *table, const char *key)
 {
 	struct toml *item;
 
-	STAILQ_FOREACH (item, &table->items, next) {
+	TAILQ_FOREACH (item, &table->items, next) {
 		if (strcmp(item->key, key) == 0)
 			return item;
 	}
@@ -165,7 +165,7 @@ add(struct toml_parser *parser, struct toml *table, char *key, struct toml *valu
 		toml_free(value);
 		return toml_fail(parser, "this key is there already");
 	}
-	STAILQ_INSERT_TAIL(&table->items, value, next);
+	TAILQ_INSERT_TAIL(&table->items, value, next);
 	return 0;
 }
 
@@ -183,8 +183,8 @@ descend(struct toml_parser *parser, struct toml *table, char *key)
 		return item != NULL && add(parser, table, key, item) == 0 ? item : NULL;
 	}
 	free(key);
-	if (item->type == TOML_ARRAY && item->closed == false && !STAILQ_EMPTY(&item->items))
-		return STAILQ_LAST(&item->items, toml, next);
+	if (item->type == TOML_ARRAY && item->closed == false && !TAILQ_EMPTY(&item->items))
+		return TAILQ_LAST(&item->items, toml_list);
 	if (item->type == TOML_TABLE)
 		return item;
 	toml_fail(parser, "this key is there already, and is no table");
@@ -258,7 +258,7 @@ open_each(struct toml_parser *parser, struct toml *within, char *key)
 	}
 	item = toml_new(parser, TOML_TABLE);
 	if (item != NULL)
-		STAILQ_INSERT_TAIL(&array->items, item, next);
+		TAILQ_INSERT_TAIL(&array->items, item, next);
 	return item;
 }
 

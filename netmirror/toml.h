@@ -20,7 +20,7 @@ enum toml_type {
 	TOML_BOOLEAN
 };
 
-STAILQ_HEAD(toml_list, toml);
+TAILQ_HEAD(toml_list, toml);
 
 struct toml {
 	enum toml_type type;
@@ -31,7 +31,7 @@ struct toml {
 	int64_t integer;
 	bool boolean;
 	bool closed; /* private: no key may be added by another header */
-	STAILQ_ENTRY(toml) next;
+	TAILQ_ENTRY(toml) next;
 };
 
 struct toml_error {

@@ -203,7 +203,7 @@ parse_items(struct toml_parser *parser, struct toml *array, int depth)
 		item = toml_parse_value(parser, depth + 1);
 		if (item == NULL)
 			return -1;
-		STAILQ_INSERT_TAIL(&array->items, item, next);
+		TAILQ_INSERT_TAIL(&array->items, item, next);
 		if (toml_skip_lines(parser) == -1)
 			return -1;
 		if (toml_peek(parser) == ']')
