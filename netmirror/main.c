@@ -20,6 +20,8 @@ struct netmirror {
 	struct site_common common;
 	struct entrances entrances;
 	struct reload *reload;
+	struct report *report; /* --compare; NULL: observers' answers are dropped */
+	struct answers_set answers;
 };
 
 /* -- what a service asks of whom it serves -- */
@@ -102,6 +104,27 @@ prepare(struct netmirror *netmirror)
 }
 
 static void
+prepare_comparison(struct netmirror *netmirror)
+{
+	struct settings *settings = &netmirror->settings;
+	struct report_config config = {.format = settings->output,
+	    .stream = stdout,
+	    .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+	    .title = "netmirror",
+	    .names = {"server", "observer"}};
+
+	if (settings->compare == COMPARE_NONE)
+		return;
+	netmirror->report = report_new(&config);
+	if (netmirror->report == NULL ||
+	    answers_set_init(&netmirror->answers, netmirror->front.service.loop, netmirror->report,
+		&settings->masks, settings->queue) == -1)
+		err(2, NULL);
+	netmirror->answers.sizes_only = settings->compare == COMPARE_SIZE;
+	netmirror->common.answers = &netmirror->answers;
+}
+
+static void
 start(struct netmirror *netmirror)
 {
 	struct settings *settings = &netmirror->settings;
@@ -124,16 +147,22 @@ start(struct netmirror *netmirror)
 static int
 finish(struct netmirror *netmirror)
 {
+	int status = 0;
+
 	/* Legs may be left that a further signal did not wait for. */
 	netmirror_stop(netmirror);
 	reload_free(netmirror->reload);
 	entrances_release(&netmirror->entrances);
 	tally_set_tell(&netmirror->common.tallies);
+	if (netmirror->report != NULL)
+		status = answers_set_conclude(&netmirror->answers);
 	if (front_finish(&netmirror->front) == -1)
-		return -1;
+		_exit(status > 0 ? status : 1);
+	report_free(netmirror->report);
+	answers_set_release(&netmirror->answers);
 	tally_set_release(&netmirror->common.tallies);
 	settings_release(&netmirror->settings);
-	return 0;
+	return status;
 }
 
 int
@@ -150,10 +179,9 @@ main(int argc, char **argv)
 	if (config_resolve(&settings->config, settings->front.family, error) == -1)
 		errx(2, "%s", error);
 	prepare(&netmirror);
+	prepare_comparison(&netmirror);
 	start(&netmirror);
 	if (service_run(&netmirror.front.service) == -1)
 		err(2, "poll");
-	if (finish(&netmirror) == -1)
-		_exit(1);
-	return 0;
+	return finish(&netmirror);
 }

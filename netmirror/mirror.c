@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,10 @@ struct mirror {
 	bool failed;  /* a side has */
 	size_t alive; /* legs that are not over, and the connection itself */
 	struct task task;
-	struct leg legs[];
+	struct mirror_leg {
+		struct leg leg;
+		struct answers *answers; /* NULL: not compared, or not any more */
+	} legs[];
 };
 
 static struct mirror *
@@ -35,13 +39,51 @@ mirror_less(struct mirror *mirror)
 		loop_later(mirror->config->legs->service->loop, &mirror->task);
 }
 
+/* -- what legs tell -- */
+
+static struct mirror_leg *
+mirror_leg(const struct leg *leg)
+{
+	return CONTAINER_OF(leg, struct mirror_leg, leg);
+}
+
 static void
 mirror_leg_over(struct leg *leg)
 {
+	answers_finish(mirror_leg(leg)->answers, leg->reason);
+	mirror_leg(leg)->answers = NULL;
 	mirror_less(leg->owner);
 }
 
-static const struct leg_ops leg_ops = {.over = mirror_leg_over};
+static void
+mirror_leg_received(struct leg *leg, const struct slice *slice)
+{
+	if (answers_take(mirror_leg(leg)->answers, slice) == -1)
+		leg_drop(leg, strerror(errno));
+}
+
+static bool
+mirror_leg_wanted(const struct leg *leg)
+{
+	return answers_wanted(mirror_leg(leg)->answers);
+}
+
+static void
+mirror_leg_ended(struct leg *leg, int error)
+{
+	answers_take_end(mirror_leg(leg)->answers, error);
+}
+
+static const struct leg_ops dropping = {.over = mirror_leg_over};
+
+static const struct leg_ops comparing = {
+    .received = mirror_leg_received,
+    .wanted = mirror_leg_wanted,
+    .ended = mirror_leg_ended,
+    .over = mirror_leg_over,
+};
+
+/* -- what the connection tells -- */
 
 static void
 mirror_open(struct observer *observer, const struct conn_info *info)
@@ -49,40 +91,87 @@ mirror_open(struct observer *observer, const struct conn_info *info)
 	struct mirror *mirror = mirror_of(observer);
 	const struct mirror_config *config = mirror->config;
 
-	(void)info;
-	for (size_t i = 0; i < config->target_count; i++)
-		leg_start(&mirror->legs[i], config->legs, &config->targets[i], &leg_ops, mirror);
+	for (size_t i = 0; i < config->target_count; i++) {
+		struct mirror_leg *each = &mirror->legs[i];
+		const struct target *target = &config->targets[i];
+
+		if (config->answers != NULL)
+			each->answers =
+			    answers_new(config->answers, info, target->tally->name, i == 0);
+		if (config->answers != NULL && each->answers == NULL)
+			notice(NOTICE_WARNING, "connection %llu is not compared: %s",
+			    (unsigned long long)info->id, strerror(errno));
+		leg_start(&each->leg, config->legs, target,
+		    each->answers != NULL ? &comparing : &dropping, mirror);
+	}
+}
+
+static void
+mirror_client_data(struct mirror *mirror, const struct slice *slice, int64_t time)
+{
+	struct slice shared = {NULL, NULL, 0};
+
+	for (size_t i = 0; i < mirror->config->target_count; i++) {
+		struct mirror_leg *each = &mirror->legs[i];
+
+		if (each->answers != NULL)
+			answers_ask(each->answers);
+		leg_send(&each->leg, slice, &shared, time);
+	}
+	slice_drop(&shared);
+}
+
+static void
+mirror_server_data(struct mirror *mirror, const struct slice *slice)
+{
+	struct slice shared = {NULL, NULL, 0};
+
+	for (size_t i = 0; i < mirror->config->target_count; i++) {
+		struct mirror_leg *each = &mirror->legs[i];
+
+		if (each->answers == NULL)
+			continue;
+		if (answers_expect(each->answers, slice, &shared) == -1)
+			leg_drop(&each->leg, "its answers are too far behind the server's");
+		else
+			leg_resume(&each->leg);
+	}
+	slice_drop(&shared);
 }
 
 static void
 mirror_data(struct observer *observer, enum side side, const struct slice *slice, int64_t time)
 {
-	struct mirror *mirror = mirror_of(observer);
-	struct slice shared = {NULL, NULL, 0};
+	if (side == SIDE_CLIENT)
+		mirror_client_data(mirror_of(observer), slice, time);
+	else
+		mirror_server_data(mirror_of(observer), slice);
+}
 
-	if (side != SIDE_CLIENT)
-		return;
+static void
+mirror_server_ended(struct mirror *mirror, int error)
+{
 	for (size_t i = 0; i < mirror->config->target_count; i++)
-		leg_send(&mirror->legs[i], slice, &shared, time);
-	slice_drop(&shared);
+		if (mirror->legs[i].answers != NULL)
+			answers_expect_end(mirror->legs[i].answers, error);
 }
 
 /* A half-closed connection goes on for the observers until both sides have ended. */
 static void
 mirror_eof(struct observer *observer, enum side side, int64_t time)
 {
-	(void)observer;
-	(void)side;
 	(void)time;
+	if (side == SIDE_SERVER)
+		mirror_server_ended(mirror_of(observer), 0);
 }
 
 static void
 mirror_error(struct observer *observer, enum side side, int error, int64_t time)
 {
 	(void)side;
-	(void)error;
 	(void)time;
 	mirror_of(observer)->failed = true;
+	mirror_server_ended(mirror_of(observer), error);
 }
 
 static void
@@ -92,11 +181,13 @@ mirror_close(struct observer *observer, enum close_reason reason, int64_t time)
 
 	(void)time;
 	for (size_t i = 0; i < mirror->config->target_count; i++) {
+		struct leg *leg = &mirror->legs[i].leg;
+
 		if (reason == CLOSE_KILLED)
-			leg_close(&mirror->legs[i]);
+			leg_close(leg);
 		else
-			leg_end(&mirror->legs[i],
-			    mirror->failed || reason == CLOSE_REFUSED ? LEG_FAILS : LEG_ENDS);
+			leg_end(
+			    leg, mirror->failed || reason == CLOSE_REFUSED ? LEG_FAILS : LEG_ENDS);
 	}
 	mirror_less(mirror);
 }

@@ -2,6 +2,7 @@
 #ifndef NETMIRROR_MIRROR_H
 #define NETMIRROR_MIRROR_H
 
+#include "netmirror/answers.h"
 #include "netmirror/leg.h"
 
 /* Where the connections of one proxy, or of a capture, are mirrored to. */
@@ -9,6 +10,7 @@ struct mirror_config {
 	struct leg_set *legs;
 	const struct target *targets;
 	size_t target_count;
+	struct answers_set *answers; /* NULL: what observers send is dropped */
 	/* It and its targets are kept by mirrors alive: called for each when it has gone. */
 	void (*gone)(void *context);
 	void *context;

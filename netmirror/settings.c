@@ -10,7 +10,7 @@
 #define QUEUE_DEFAULT ((uint64_t)1024 * 1024)
 #define QUEUE_LEAST 4096 /* some room for what a queue holds besides bytes */
 
-enum long_option { OPTION_QUEUE = 256, OPTION_SAMPLE };
+enum long_option { OPTION_QUEUE = 256, OPTION_SAMPLE, OPTION_COMPARE };
 
 static const char usage_text[] = "usage: netmirror [options] host port proxyport observer...\n"
 				 "       netmirror [options] -f file\n";
@@ -21,10 +21,16 @@ static const char help_text[] =
     "observer (host:port) too. What observers send is dropped; one that is slow or\n"
     "gone delays nobody. Without observers, a relay.\n"
     "\n"
-    "  -f, --file FILE              proxies of tcp-clone's TOML file; HUP reads it anew\n"
+    "  -f, --file FILE              proxies from tcp-clone's file; HUP rereads it\n"
     "      --queue SIZE             memory for what one connection of an observer\n"
     "                               has not read yet (1M); beyond it, it is dropped\n"
     "      --sample P%              mirror this share of the connections (100%)\n"
+    "      --compare[=WHAT]         compare observers' answers with the server's: bytes\n"
+    "                               (default) or size\n"
+    "  -i, --ignore REGEX           bytes that match are equal whatever they are;\n"
+    "                               repeatable\n"
+    "  -I, --ignore-file FILE       read such patterns, one a line\n"
+    "  -o, --output FORMAT          the report: text (default), json, tap or junit\n"
     "  -l, --log LOGROOT            record connections as netrecord(1) does\n" FRONT_HELP_LOGS
 	FRONT_HELP_SCRIPT FRONT_HELP_LISTEN FRONT_HELP_SERVE "  -h, --help    -V, --version\n";
 
@@ -34,6 +40,10 @@ static const struct option long_options[] = {
     {"queue", required_argument, NULL, OPTION_QUEUE},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"log", required_argument, NULL, 'l'},
+    {"compare", optional_argument, NULL, OPTION_COMPARE},
+    {"ignore", required_argument, NULL, 'i'},
+    {"ignore-file", required_argument, NULL, 'I'},
+    {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -67,8 +77,49 @@ parse_sample(struct settings *settings, const char *value)
 }
 
 static void
+parse_compare(struct settings *settings, const char *value)
+{
+	if (value == NULL || strcmp(value, "bytes") == 0)
+		settings->compare = COMPARE_BYTES;
+	else if (strcmp(value, "size") == 0)
+		settings->compare = COMPARE_SIZE;
+	else
+		errx(2, "--compare: %s is neither bytes nor size", value);
+}
+
+/* Options about what is compared and told; returns whether it was one. */
+static bool
+parse_comparison(struct settings *settings, int option, const char *value)
+{
+	char error[512];
+
+	switch (option) {
+	case OPTION_COMPARE:
+		parse_compare(settings, value);
+		return true;
+	case 'i':
+		if (mask_set_add(&settings->masks, value, error, sizeof(error)) == -1)
+			errx(2, "--ignore %s: %s", value, error);
+		return true;
+	case 'I':
+		if (mask_set_load(&settings->masks, value, error, sizeof(error)) == -1)
+			errx(2, "--ignore-file: %s", error);
+		return true;
+	case 'o':
+		if (report_format_parse(value, &settings->output) == -1)
+			errx(2, "--output: %s is none of text, json, tap, junit", value);
+		settings->has_output = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
 parse_option(struct settings *settings, int option, char *value)
 {
+	if (parse_comparison(settings, option, value))
+		return;
 	switch (option) {
 	case 'f':
 		settings->file = value;
@@ -160,17 +211,21 @@ settings_parse(struct settings *settings, int argc, char **argv)
 	memset(settings, 0, sizeof(*settings));
 	front_settings_init(&settings->front);
 	config_init(&settings->config);
+	mask_set_init(&settings->masks);
 	settings->queue = QUEUE_DEFAULT;
 	settings->sample = 1;
 	opterr = 0;
-	while ((option = getopt_long(
-		    argc, argv, ":" FRONT_SHORT_OPTIONS "f:l:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":" FRONT_SHORT_OPTIONS "f:l:i:I:o:hV",
+		    long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
 			options_unknown(option, argv);
 			exit(2);
 		}
 		parse_option(settings, option, optarg);
 	}
+	if (settings->compare == COMPARE_NONE &&
+	    (settings->masks.count > 0 || settings->has_output))
+		usage_error("--ignore and --output need --compare");
 	if (settings->file != NULL)
 		parse_file(settings, argc - optind);
 	else
@@ -181,4 +236,5 @@ void
 settings_release(struct settings *settings)
 {
 	config_release(&settings->config);
+	mask_set_release(&settings->masks);
 }

@@ -2,8 +2,12 @@
 #ifndef NETMIRROR_SETTINGS_H
 #define NETMIRROR_SETTINGS_H
 
+#include "format/mask.h"
+#include "format/report.h"
 #include "net/front.h"
 #include "netmirror/config.h"
+
+enum compare_mode { COMPARE_NONE, COMPARE_BYTES, COMPARE_SIZE };
 
 struct settings {
 	struct front_settings front;
@@ -11,6 +15,10 @@ struct settings {
 	struct config config; /* names are not resolved yet */
 	uint64_t queue;	      /* --queue */
 	double sample;	      /* --sample, as a share: 0 to 1 */
+	enum compare_mode compare;
+	struct mask_set masks;	   /* -i and -I */
+	enum report_format output; /* -o */
+	bool has_output;
 };
 
 /* Read the command line. Ends the process with status 2 (0 for --help) where it cannot be followed.

@@ -81,8 +81,11 @@ site_new(struct site_common *common, struct config_proxy *config)
 	site->references = 1;
 	site->server = config->target.addresses;
 	memset(&config->target.addresses, 0, sizeof(config->target.addresses));
-	site->plain = (struct mirror_config){
-	    .legs = &common->legs, .targets = site->targets, .gone = site_less, .context = site};
+	site->plain = (struct mirror_config){.legs = &common->legs,
+	    .targets = site->targets,
+	    .answers = common->answers,
+	    .gone = site_less,
+	    .context = site};
 	site->mirrored = site->plain;
 	for (size_t i = 0; i < config->observer_count; i++) {
 		struct config_peer *observer = &config->observers[i];

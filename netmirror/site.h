@@ -6,6 +6,7 @@
 #define NETMIRROR_SITE_H
 
 #include "net/front.h"
+#include "netmirror/answers.h"
 #include "netmirror/config.h"
 #include "netmirror/leg.h"
 
@@ -17,6 +18,7 @@ struct site_common {
 	struct leg_set legs;
 	struct tally_set tallies;
 	const struct front_settings *settings; /* lent */
+	struct answers_set *answers;	       /* NULL: what observers send is dropped */
 	double sample;			       /* share of connections that are mirrored: 0 to 1 */
 };
 
