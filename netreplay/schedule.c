@@ -85,22 +85,24 @@ schedule_begin_due(struct schedule *schedule)
 	       (schedule->next_copy > 0 || schedule_may_begin(schedule))) {
 		const struct plan_entry *entry = &schedule->plan.entries[schedule->next];
 		uint64_t copy = schedule->next_copy;
+		struct carry_table *table =
+		    schedule->tables != NULL ? schedule->tables[copy] : NULL;
 
 		schedule->active++;
-		if (session_start(play, &schedule->set->items[entry->item], entry->offset,
-			schedule->tables != NULL ? schedule->tables[copy] : NULL, copy) == NULL) {
+		if (session_start(play, &schedule->set->items[entry->item], entry->offset, table,
+			copy) == NULL) {
 			notice(NOTICE_ERROR, "%s: %s", schedule->set->items[entry->item].name,
 			    strerror(errno));
 			play->connections[REPORT_FAILED]++;
 			schedule->active--;
 			schedule->over++;
 		}
+		session_order_changed(play, table);
 		if (++schedule->next_copy == (uint64_t)play->settings->clients) {
 			schedule->next_copy = 0;
 			schedule->next++;
 		}
 	}
-	session_order_changed(play);
 	schedule_stop_if_over(schedule);
 }
 

@@ -55,7 +55,7 @@ session_next(struct session *session)
 	session->previous_done = session_now(session);
 	if (steps_next(session->steps, &session->step) == -1)
 		session_fail(session, "%s", steps_message(session->steps));
-	session_order_changed(session->play);
+	session_order_changed(session->play, session->table);
 }
 
 /* Have the script rewrite it (size 0: the client's stream ends), and send it. */
@@ -209,7 +209,7 @@ session_received(struct session *session, struct leg *leg, const struct slice *s
 		tap_data(&session->tap, SIDE_SERVER, slice, session_tap_time(session));
 		leg->held_back = !tap_ready(&session->tap);
 	}
-	session_order_changed(session->play);
+	session_order_changed(session->play, session->table);
 	session_advance(session);
 }
 

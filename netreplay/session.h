@@ -52,8 +52,9 @@ struct session;
 struct session *session_start(struct play *play, const struct logset_item *item, int64_t offset,
     struct carry_table *table, uint64_t copy);
 
-/* What sessions may be held for (--carry) has changed: have these look again. */
-void session_order_changed(struct play *play);
+/* What sessions that share `table` may be held for (--carry) has changed: have the first of these
+ * look again. */
+void session_order_changed(struct play *play, const struct carry_table *table);
 
 /* Give up all that are under way. */
 void session_abort_all(struct play *play);

@@ -54,7 +54,7 @@ session_over(struct session *session, enum report_result result, enum close_reas
 	session->result = result;
 	session->play->held -= session->held;
 	session->held = false;
-	session_order_changed(session->play);
+	session_order_changed(session->play, session->table);
 	loop_timer_cancel(session->play->loop, &session->timer);
 	for (size_t i = 0; i < session->leg_count; i++)
 		leg_close(&session->legs[i], false);

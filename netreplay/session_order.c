@@ -1,5 +1,12 @@
 #include "netreplay/session_private.h"
 
+/* When the session's step was recorded, on the shared clock. */
+static int64_t
+session_step_time(const struct session *session)
+{
+	return session->step.time + session->offset;
+}
+
 /* Is there still something to be done or to come on this connection that was recorded before `time`
  * (on the shared clock)? */
 static bool
@@ -9,7 +16,7 @@ session_is_behind(struct session *session, int64_t time)
 
 	if (session->state == SESSION_OVER)
 		return false;
-	if (step->type != STEP_DONE && step->time + session->offset < time)
+	if (step->type != STEP_DONE && session_step_time(session) < time)
 		return true;
 	if (step->answered == INT64_MIN || step->answered + session->offset >= time)
 		return false;
@@ -25,7 +32,7 @@ static bool
 others_are_behind(const struct session *session)
 {
 	const struct play *play = session->play;
-	int64_t time = session->step.time + session->offset;
+	int64_t time = session_step_time(session);
 	struct session *other;
 
 	if (play->upcoming(play->context) < time)
@@ -50,13 +57,17 @@ session_in_order(struct session *session)
 }
 
 void
-session_order_changed(struct play *play)
+session_order_changed(struct play *play, const struct carry_table *table)
 {
-	struct session *session;
+	struct session *session, *first = NULL;
 
 	if (play->held == 0)
 		return;
+	/* the others that are held wait for this one too */
 	LIST_FOREACH (session, &play->sessions, all)
-		if (session->held && session->state == SESSION_PLAYING)
-			loop_timer_set(play->loop, &session->timer, session_now(session));
+		if (session->held && session->table == table &&
+		    (first == NULL || session_step_time(session) < session_step_time(first)))
+			first = session;
+	if (first != NULL)
+		loop_timer_set(play->loop, &first->timer, session_now(first));
 }
