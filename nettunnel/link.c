@@ -10,9 +10,15 @@
 #include "net/notice.h"
 #include "nettunnel/link.h"
 
-#define UNSENT_MAX                                                                                 \
-	(64 * 1024) /* beyond it no data is put: a small request waits behind this much */
-#define KERNEL_UNSENT_MAX (128 * 1024) /* the same for what the kernel has not sent yet */
+/*
+ * Beyond this no data is put: a small request waits behind so much. More of it makes fewer, larger
+ * steps, and does no harm where the connection has long taken all at once.
+ */
+#define UNSENT_MAX (64 * 1024)
+#define UNSENT_MAX_SMOOTH (256 * 1024)
+#define SMOOTH (1024 * 1024)
+/* The same for what the kernel has not sent yet. */
+#define KERNEL_UNSENT_MAX (128 * 1024)
 #define VECTORS 64
 #define ACK_BYTES (128 * 1024) /* at the latest after so many an ACK is sent */
 #define ACK_DELAY (40 * TUNNEL_SECOND / 1000)
@@ -113,6 +119,7 @@ link_attach(struct link *link, int fd, uint64_t received)
 	watch_init(&link->watch, fd, link_ready);
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	link->state = LINK_UP;
+	link->smooth = 0;
 	link->heard = loop_now(tunnel->loop);
 	metrics_add(tunnel->metrics, COUNTER_LINKS, 1);
 	loop_timer_set(tunnel->loop, &link->timer, link->heard + tunnel->ping);
@@ -239,6 +246,7 @@ link_send(struct link *link)
 		control = sent;
 	link->control_sent += control;
 	outbox_sent(&link->outbox, sent - control);
+	link->smooth += (size_t)result;
 	return 1;
 }
 
@@ -257,18 +265,24 @@ link_flush_task(struct task *task)
 		link_lost(link, strerror(errno));
 		return;
 	}
-	if (result == -1)
+	if (result == -1) {
 		interest |= POLLOUT;
+		link->smooth = 0;
+	}
 	if (loop_watch(link->tunnel->loop, &link->watch, interest) == -1)
 		link_lost(link, strerror(errno));
-	else if (link_has_room(link))
+	else if (link_room(link) > 0)
 		link->ops->room(link);
 }
 
-bool
-link_has_room(const struct link *link)
+size_t
+link_room(const struct link *link)
 {
-	return link->state == LINK_UP && link->outbox.unsent_bytes < UNSENT_MAX;
+	size_t most = link->smooth >= SMOOTH ? UNSENT_MAX_SMOOTH : UNSENT_MAX;
+
+	if (link->state != LINK_UP || link->outbox.unsent_bytes + FRAME_DATA_MAX > most)
+		return 0; /* rather later than in small frames */
+	return most - link->outbox.unsent_bytes;
 }
 
 static int

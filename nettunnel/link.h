@@ -23,7 +23,7 @@ struct link_ops {
 	    struct link *link, const struct frame *frame, const struct slice *payload);
 	/* All frames that came at once have been told. */
 	void (*parsed)(struct link *link);
-	/* link_has_room() has become true, perhaps some time ago. */
+	/* There is link_room() again, perhaps for some time. */
 	void (*room)(struct link *link);
 	/* The connection is lost; link_attach() may bring another. */
 	void (*lost)(struct link *link, const char *reason);
@@ -52,6 +52,7 @@ struct link {
 	size_t control_size, control_sent;
 	bool ack_due, ping_due, pong_due;
 	uint64_t pong;	    /* what it has to repeat */
+	size_t smooth;	    /* bytes sent since the connection last took no more */
 	size_t counted;	    /* what COUNTER_RETAINED knows of */
 	int64_t heard;	    /* when the last byte came */
 	struct timer timer; /* up: pings; down: the end of tunnel.hold */
@@ -76,8 +77,8 @@ int link_put(
     struct link *link, enum frame_type type, uint64_t stream, const void *payload, size_t size);
 int link_put_data(struct link *link, uint64_t stream, const struct slice *slice);
 
-/* Is so little on the way that data may be put? */
-bool link_has_room(const struct link *link);
+/* How many bytes of data should be put now at most, what waits to be sent being little. */
+size_t link_room(const struct link *link);
 
 /* End it for good: its connection is closed, the owner told. */
 void link_end(struct link *link, const char *reason);

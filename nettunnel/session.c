@@ -2,8 +2,6 @@
 
 #include "nettunnel/session.h"
 
-#define TURN (64 * 1024) /* what is received from a socket at once */
-
 static int
 stream_compare(const struct stream *a, const struct stream *b)
 {
@@ -63,12 +61,14 @@ static void
 session_take_turns(struct session *session)
 {
 	struct stream *stream;
+	size_t room;
 
-	while (link_has_room(&session->link) && (stream = TAILQ_FIRST(&session->turns)) != NULL) {
+	while ((room = link_room(&session->link)) > 0 &&
+	       (stream = TAILQ_FIRST(&session->turns)) != NULL) {
 		TAILQ_REMOVE(&session->turns, stream, turn);
 		stream->has_turn = false;
 		if (stream_take_turn(
-			stream, TAILQ_EMPTY(&session->turns) ? TURN : FRAME_DATA_MAX)) {
+			stream, TAILQ_EMPTY(&session->turns) ? room : FRAME_DATA_MAX)) {
 			stream->has_turn = true;
 			TAILQ_INSERT_TAIL(&session->turns, stream, turn);
 		}
@@ -79,10 +79,12 @@ session_take_turns(struct session *session)
 void
 session_want_turn(struct session *session, struct stream *stream)
 {
+	size_t room = link_room(&session->link);
+
 	if (stream->has_turn)
 		return;
-	if (link_has_room(&session->link) && TAILQ_EMPTY(&session->turns)) {
-		stream_take_turn(stream, TURN);
+	if (room > 0 && TAILQ_EMPTY(&session->turns)) {
+		stream_take_turn(stream, room);
 		return;
 	}
 	stream->has_turn = true;
