@@ -8,7 +8,7 @@ from harness.netlog import NETLOG, SAMPLE, con, good, refused, run, write
 
 pytestmark = pytest.mark.core
 
-COMMANDS = ["list", "show", "check", "diff", "stat", "pcap", "json", "html", "cut", "merge", "redact"]
+COMMANDS = ["list", "show", "check", "diff", "stat", "pcap", "json", "html", "cut", "merge", "redact", "import"]
 READERS = ["list", "show", "check", "stat", "json", "html", "cut"]
 
 
