@@ -1,5 +1,6 @@
 #!/bin/bash
-# The main job before your eyes: a server, netrecord in front of it, three clients, and what netlog then tells.
+# The main job before your eyes: a server, netrecord in front of it, three clients; what netlog then tells; the recording
+# played to the server as a test, and played as the server; and made into what other programs read.
 set -eu
 bin=$(cd "${1:-build/release}" && pwd)
 PATH=$bin:$PATH
@@ -80,7 +81,28 @@ run netlog show -x --side s demo_2
 say "how fast it was, and whether the logs are whole"
 run netlog stat demo
 run "netlog check demo && echo all are whole"
-say "for other programs"
+
+say "play the recording to the server, as its clients did: does it still answer the same?"
+run netreplay --timing fast 127.0.0.1 "$server" demo
+say "a server that answers otherwise: the recording is changed here, so that it differs"
+sed 's/VALUE green/VALUE brown/' demo_1 >changed_1
+prompt "netreplay --timing fast 127.0.0.1 $server changed_1"
+! netreplay --timing fast 127.0.0.1 "$server" changed_1 || fail "a difference was not found"
+
+say "no server at all: the recording plays it"
+kill "${pids[0]}"
+prompt "netreplay --serve -b 127.0.0.1 0 demo_1 &"
+netreplay --serve -b 127.0.0.1 0 demo_1 2>served &
+pids=($!)
+await grep -q 'listening on' served
+cat served
+run demo_peer talk "$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' served)"
+wait "${pids[0]}" || fail "netreplay ended with status $?"
+pids=()
+
+say "for other programs: Wireshark, a browser, jq"
+run "netlog pcap -w demo.pcapng demo && wc -c demo.pcapng"
+run "netlog html demo >demo.html && wc -c demo.html"
 run "netlog json demo_1 | head -n 3"
 
 # what was shown must also be true
