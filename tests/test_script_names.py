@@ -48,6 +48,10 @@ def begin(nr, name, more=b""):
     return sock
 
 
+def threads(nr):
+    return int(nr.status("Threads")[0])
+
+
 def quick(nr):
     """A connection that needs no lookup goes on at once."""
     assert exchange(nr.address, b"to 127.0.0.1\n") == b"to 127.0.0.1\n"
@@ -57,20 +61,20 @@ def test_others_go_on_while_names_are_looked_up(named, logroot):
     """More names hang than there are threads for lookups; all come to their server in the end."""
     with Server(echo) as server:
         nr, flag = named(server)
+        alone = threads(nr)
         waiting = [begin(nr, b"host%d.slow" % number) for number in range(30)]
         wait_until(lambda: len(logs.index(logroot)) == 30, "all are known")
         for _ in range(20):
             quick(nr)
         assert server.accepted == 20
-        threads = int(nr.status("Threads")[0])
-        assert threads <= 2 + 8
+        assert threads(nr) <= alone + 8
         flag.unlink()
         for number, sock in enumerate(waiting):
             text = b"to host%d.slow\n" % number
             assert recv_exactly(sock, len(text)) == text
             sock.close()
         wait_until(lambda: len(logs.closed(logroot)) == 50, "all are closed")
-        wait_until(lambda: int(nr.status("Threads")[0]) <= 2, "the threads have ended")
+        wait_until(lambda: threads(nr) <= alone, "the threads have ended")
         nr.stop()
 
 
@@ -78,10 +82,11 @@ def test_clients_of_one_name_share_its_lookup(named):
     """Hundreds of clients of a name that hangs take one thread, not all."""
     with Server(echo) as server:
         nr, flag = named(server, "--route-timeout", "1h")
+        alone = threads(nr)
         waiting = [begin(nr, b"same.slow") for _ in range(300)]
         other = begin(nr, b"localhost")
         assert recv_exactly(other, 13) == b"to localhost\n"
-        assert int(nr.status("Threads")[0]) <= 2 + 1 + 1
+        assert threads(nr) <= alone + 2
         other.close()
         for sock in waiting[::2]:
             reset(sock)
