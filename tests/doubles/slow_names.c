@@ -21,8 +21,8 @@ ends_in(const char *name, const char *end)
 }
 
 int
-getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-    struct addrinfo **found)
+getaddrinfo(
+    const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
 	const struct timespec nap = {.tv_nsec = 5000000};
 	const char *flag = getenv("SLOW_FLAG");
