@@ -555,6 +555,30 @@ test_sizes_only(void)
 	run_finish(&run);
 }
 
+/* A recording that was cut: what the peer goes on with is no difference, and not kept. */
+static void
+test_open_end(void)
+{
+	static const char flood[65536];
+	struct run run;
+
+	for (int different = 0; different < 2; different++) {
+		run_begin(&run, NULL, false);
+		align_open_end(run.align);
+		EXPECT(align_feed(run.align, ALIGN_RECORDED, "so far", 6) == 0);
+		EXPECT(align_end(run.align, ALIGN_RECORDED) == 0);
+		EXPECT(align_feed(run.align, ALIGN_LIVE, different ? "so fat" : "so far", 6) == 0);
+		for (int i = 0; i < 100; i++)
+			EXPECT(align_feed(run.align, ALIGN_LIVE, flood, sizeof(flood)) == 0);
+		EXPECT(run.align->streams[ALIGN_LIVE].capacity <= 4 * sizeof(flood));
+		EXPECT(align_end(run.align, ALIGN_LIVE) == 0);
+		EXPECT(run.count == (size_t)different);
+		EXPECT(!different || run.told[0].offset[0] == 5);
+		EXPECT(align_compared(run.align, ALIGN_RECORDED) == 6);
+		run_finish(&run);
+	}
+}
+
 int
 main(void)
 {
@@ -568,5 +592,6 @@ main(void)
 	test_reached_masked();
 	test_memory();
 	test_sizes_only();
+	test_open_end();
 	return 0;
 }
