@@ -1,3 +1,5 @@
+#include <stdbool.h>
+
 #include "nettunnel/frame.h"
 
 /* What each type allows. */
@@ -17,12 +19,6 @@ static const struct {
     [FRAME_PING] = {8, 8, false, true},
     [FRAME_PONG] = {8, 8, false, true},
 };
-
-bool
-frame_is_sequenced(enum frame_type type)
-{
-	return type < FRAME_ACK;
-}
 
 void
 frame_put_number(unsigned char *out, uint64_t number, size_t size)

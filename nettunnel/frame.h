@@ -8,7 +8,6 @@
 #ifndef NETTUNNEL_FRAME_H
 #define NETTUNNEL_FRAME_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -46,9 +45,6 @@ struct frame {
 	size_t size;
 	uint64_t number; /* of WINDOW, RESET, ACK, PING, PONG */
 };
-
-/* Is it counted in the link's sequence, and sent again after a lost connection? */
-bool frame_is_sequenced(enum frame_type type);
 
 /* A frame's header; the payload of `size` bytes follows it. */
 void frame_encode(

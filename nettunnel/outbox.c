@@ -154,21 +154,17 @@ outbox_sent(struct outbox *outbox, size_t size)
 		outbox->unsent_bytes -= frame_size(outbox->unsent);
 		outbox->unsent = STAILQ_NEXT(outbox->unsent, next);
 		outbox->partial = 0;
+		outbox->sent++;
 	}
 }
 
 int
 outbox_ack(struct outbox *outbox, uint64_t number)
 {
-	if (number > outbox->put)
+	if (number > outbox->sent)
 		return -1;
-	while (outbox->acked < number) {
-		/* What is not even sent whole cannot have come. */
-		if (STAILQ_FIRST(&outbox->frames) == outbox->unsent)
-			return -1;
+	for (; outbox->acked < number; outbox->acked++)
 		remove_first(outbox);
-		outbox->acked++;
-	}
 	return 0;
 }
 
@@ -179,6 +175,7 @@ outbox_rewind(struct outbox *outbox, uint64_t number)
 
 	if (number < outbox->acked || outbox_ack(outbox, number) == -1)
 		return -1;
+	outbox->sent = number;
 	outbox->partial = 0;
 	outbox->unsent = STAILQ_FIRST(&outbox->frames);
 	outbox->unsent_bytes = 0;

@@ -26,7 +26,8 @@ struct outbox {
 	size_t partial;		     /* bytes of it that are sent */
 	size_t unsent_bytes;	     /* of frames that are not sent whole */
 	size_t retained;	     /* bytes of payload kept */
-	uint64_t put, acked;	     /* numbers of the last frame that was put, acknowledged */
+	uint64_t put, sent, acked;   /* numbers of the last frame that was put, sent whole,
+					acknowledged */
 };
 
 void outbox_init(struct outbox *outbox);
