@@ -203,9 +203,9 @@ route_start(struct route *route)
 	relay_set_filter(route->relay, &route->filter, routes);
 	config->observe(config->context, relay_tap(route->relay));
 	relay_start(route->relay, config->servers->count > 0 ? &config->servers->items[0] : &none);
-	if (routes)
+	if (!routes)
+		route_connect(route);
+	else if (config->timeout > 0)
 		loop_timer_set(
 		    route_loop(route), &route->timer, route_info(route)->opened + config->timeout);
-	else
-		route_connect(route);
 }

@@ -20,7 +20,7 @@ struct router_config {
 					       Else they are used if it has no route() */
 	int family;			    /* of the names that it routes to */
 	int64_t connect_timeout;	    /* nanoseconds, where it gives none */
-	int64_t timeout; /* for it to decide: from accepting the client, nanoseconds */
+	int64_t timeout; /* for it to decide: nanoseconds from accepting the client; 0: for ever */
 	size_t limit;	 /* the same in bytes of the client */
 	/* Add observers to a new connection with tap_add(). */
 	void (*observe)(void *context, struct tap *tap);
