@@ -57,15 +57,16 @@ output_open(const struct export *export)
 		return STDOUT_FILENO;
 	/* it is only emptied once it is known to be none of the logs */
 	fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0 || fstat(fd, &status) != 0) {
-		warn("%s", text_name(name));
-	} else if (is_log(&export->set, &status)) {
-		warnx("%s: is one of the logs", text_name(name));
-	} else if (S_ISREG(status.st_mode) && ftruncate(fd, 0) != 0) {
-		warn("%s", text_name(name));
-	} else {
-		return fd;
+	if (fd >= 0 && fstat(fd, &status) == 0) {
+		if (is_log(&export->set, &status)) {
+			warnx("%s: is one of the logs", text_name(name));
+			close(fd);
+			return -1;
+		}
+		if (!S_ISREG(status.st_mode) || ftruncate(fd, 0) == 0)
+			return fd;
 	}
+	warn("%s", text_name(name));
 	if (fd >= 0)
 		close(fd);
 	return -1;
