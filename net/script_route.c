@@ -65,11 +65,13 @@ check_fields(lua_State *lua, const struct script_call *call)
 }
 
 static void
-take_remote(lua_State *lua, const struct script_call *call, const char *remote)
+take_remote(lua_State *lua, const struct script_call *call, const char *remote, size_t size)
 {
 	struct script_route *route = call->route;
 	const char *reason = address_split(remote, &route->name);
 
+	if (strlen(remote) != size)
+		reason = "NUL in it";
 	if (reason == NULL && !route->name.is_unix && route->name.host[0] == '\0')
 		reason = "no host";
 	if (reason == NULL && !route->name.is_unix &&
@@ -99,11 +101,12 @@ take_table(lua_State *lua, const struct script_call *call)
 {
 	struct script_route *route = call->route;
 	const char *remote;
+	size_t size;
 
 	check_fields(lua, call);
-	remote = field_string(lua, call, "remote", NULL);
+	remote = field_string(lua, call, "remote", &size);
 	if (remote != NULL) {
-		take_remote(lua, call, remote);
+		take_remote(lua, call, remote, size);
 		route->data = field_string(lua, call, "data", &route->data_size);
 		route->reply = field_string(lua, call, "reply", &route->reply_size);
 		route->connect_timeout = field_time(lua, call, "connect_timeout");
@@ -120,13 +123,16 @@ static int
 route_body(lua_State *lua)
 {
 	const struct script_call *call = lua_touserdata(lua, 1);
+	const char *remote;
+	size_t size;
 
 	script_call_function(lua, call);
 	switch (lua_type(lua, 2)) {
 	case LUA_TNIL:
 		break;
 	case LUA_TSTRING:
-		take_remote(lua, call, lua_tostring(lua, 2));
+		remote = lua_tolstring(lua, 2, &size);
+		take_remote(lua, call, remote, size);
 		break;
 	case LUA_TTABLE:
 		take_table(lua, call);

@@ -61,8 +61,8 @@ function route(data)
 	if not hello then
 		return nil
 	end
-	local name = server_name(hello)
-	local remote = name and servers[name:lower()] or default
+	local fine, name = pcall(server_name, hello) -- a hello that is none is nobody's
+	local remote = fine and name and servers[name:lower()] or default
 	-- unrecognized_name, a fatal alert
 	return remote or { close = "\x15\x03\x03\0\x02\x02\x70" }
 end
