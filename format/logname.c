@@ -72,6 +72,17 @@ logname_match(const char *name, const char *root, struct logname *parsed)
 }
 
 bool
+logname_beside(const char *path, const char *root, struct logname *parsed)
+{
+	const char *path_slash = strrchr(path, '/'), *root_slash = strrchr(root, '/');
+	size_t directory = root_slash != NULL ? (size_t)(root_slash + 1 - root) : 0;
+
+	return (path_slash != NULL ? (size_t)(path_slash + 1 - path) : 0) == directory &&
+	       strncmp(root, path, directory) == 0 &&
+	       logname_match(path + directory, root + directory, parsed);
+}
+
+bool
 logname_parse(const char *name, struct logname *parsed)
 {
 	const char *end = suffix_parse(name, parsed);

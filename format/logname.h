@@ -19,6 +19,11 @@ struct logname {
  * `parsed` is set if so. */
 bool logname_match(const char *name, const char *root, struct logname *parsed);
 
+/* The same for paths, as far as their spelling tells: does `path` lie beside `root`, as a log of
+ * it?
+ */
+bool logname_beside(const char *path, const char *root, struct logname *parsed);
+
 /* The same for a name whose root is not known: it ends before the last "_<n>", else before the last
  * digits. */
 bool logname_parse(const char *name, struct logname *parsed);

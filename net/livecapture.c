@@ -29,6 +29,7 @@ struct livecapture {
 	struct segment_peer defaults[2];
 	struct task commit;
 	struct notice_ration ration;
+	uint64_t dropped; /* connections */
 };
 
 /* One connection. */
@@ -153,6 +154,7 @@ live_drop(struct live *live, int64_t time)
 	live->dropped = true;
 	if (livecapture_output_broken(&capture->output))
 		return;
+	capture->dropped++;
 	metrics_add(capture->metrics, COUNTER_CAPTURE_DROPPED, 1);
 	if (notice_ration_take(&capture->ration, time))
 		notice(NOTICE_WARNING,
@@ -355,6 +357,9 @@ void
 livecapture_finish(struct livecapture *live)
 {
 	(void)livecapture_output_finish(&live->output);
+	if (live->dropped > 0)
+		notice(NOTICE_WARNING, "%s: connections that end early in the capture: %" PRIu64,
+		    live->output.name, live->dropped);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/logname.h"
 #include "format/segment_peer.h"
 #include "format/version.h"
 #include "net/front.h"
@@ -73,6 +74,7 @@ parse_option(struct settings *settings, int option, char *value)
 static void
 parse_arguments(struct settings *settings, int argc, char **argv)
 {
+	struct logname log;
 	int option, left;
 
 	memset(settings, 0, sizeof(*settings));
@@ -101,6 +103,12 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 		usage_error("host -: only a script (-s) can choose the server");
 	if (settings->front.recorder.root[0] == '\0')
 		usage_error("logroot is empty");
+	if (settings->front.capture.path != NULL &&
+	    logname_beside(settings->front.capture.path, settings->front.recorder.root, &log)) {
+		notice(NOTICE_ERROR, "--pcap %s: that is the name of a log",
+		    settings->front.capture.path);
+		exit(2);
+	}
 }
 
 static void

@@ -18,19 +18,6 @@ number_compare(const void *one, const void *other)
 	return (a > b) - (a < b);
 }
 
-/* Does the path `name` lie beside `root`, as a log of it? */
-static bool
-root_holds(const char *root, const char *name)
-{
-	const char *root_slash = strrchr(root, '/'), *name_slash = strrchr(name, '/');
-	size_t directory = root_slash != NULL ? (size_t)(root_slash + 1 - root) : 0;
-	struct logname parsed;
-
-	return (name_slash != NULL ? (size_t)(name_slash + 1 - name) : 0) == directory &&
-	       strncmp(root, name, directory) == 0 &&
-	       logname_match(name + directory, root + directory, &parsed);
-}
-
 static void
 root_missing(const struct logset *set, const char *root, const char *recording,
     void (*found)(void *context, const char *root, const struct index_entry *entry), void *context)
@@ -39,11 +26,12 @@ root_missing(const struct logset *set, const char *root, const char *recording,
 	uint64_t *numbers = calloc(set->count + 1, sizeof(*numbers));
 	const struct index_entry *entries;
 	size_t known = 0, count;
+	struct logname parsed;
 
 	if (index == NULL || numbers == NULL)
 		goto release;
 	for (size_t i = 0; i < set->count; i++) {
-		if (root_holds(root, set->items[i].name))
+		if (logname_beside(set->items[i].name, root, &parsed))
 			numbers[known++] = set->items[i].n;
 	}
 	qsort(numbers, known, sizeof(*numbers), number_compare);
