@@ -87,13 +87,14 @@ class Tunnel:
         path.chmod(mode)
         return path
 
-    def start(self, *argv):
-        self.ends.append(End([BIN / "nettunnel", *argv], env=self.env))
+    def start(self, *argv, namespace=None):
+        wrap = ["ip", "netns", "exec", namespace] if namespace else []
+        self.ends.append(End([*wrap, BIN / "nettunnel", *argv], env=self.env))
         return self.ends[-1]
 
-    def server(self, *options, listen="127.0.0.1:0", door="127.0.0.1:0"):
+    def server(self, *options, listen="127.0.0.1:0", door="127.0.0.1:0", namespace=None):
         """Start the server; `address` and `door` are then where it listens."""
-        end = self.start("server", "--listen", listen, "--provider", door, "--key", self.key, *options)
+        end = self.start("server", "--listen", listen, "--provider", door, "--key", self.key, *options, namespace=namespace)
         self.address = self.where(end.wait_said(r"(?m)listening on (\S+)$")[0])
         self.door = self.where(end.wait_said(r"listening on (\S+) for providers")[0])
         self.server_process = end
@@ -104,11 +105,11 @@ class Tunnel:
         host, _, port = text.rpartition(":")
         return host, int(port)
 
-    def provider(self, target, *options, via=None, linked=True, key=None):
+    def provider(self, target, *options, via=None, linked=True, key=None, namespace=None):
         """Start a provider; it has a link when this returns, unless told otherwise."""
         host, port = via or self.door
         words = ["--key", key or self.key, *options, f"{host}:{port}", f"{target[0]}:{target[1]}"]
-        end = self.start("provider", *words)
+        end = self.start("provider", *words, namespace=namespace)
         if linked:
             end.wait_said("linked to the server")
             # the server knows of it a moment later
