@@ -188,12 +188,29 @@ stream_drain(struct stream *stream)
 		stream_close(stream, true);
 }
 
+/* So many bytes of what waits are with the socket. */
+static void
+drop_sent(struct stream *stream, size_t sent)
+{
+	struct piece *piece;
+
+	while (sent > 0 && (piece = STAILQ_FIRST(&stream->pending)) != NULL) {
+		if (sent < piece->slice.size) {
+			piece->slice.data += sent;
+			piece->slice.size -= sent;
+			return;
+		}
+		sent -= piece->slice.size;
+		drop_first_piece(stream);
+	}
+}
+
 static void
 stream_flush(struct stream *stream)
 {
 	struct iovec pieces[SESSION_BATCH];
 	struct piece *piece;
-	size_t count = 0, size = 0, sent;
+	size_t count = 0, size = 0;
 
 	STAILQ_FOREACH (piece, &stream->pending, next) {
 		pieces[count++] = (struct iovec){
@@ -204,19 +221,12 @@ stream_flush(struct stream *stream)
 	}
 	if (count == 0 || stream->state == STREAM_OPENING)
 		return;
-	sent = size = stream_send(stream, pieces, count, size);
+	size = stream_send(stream, pieces, count, size);
 	if (stream->broken != 0) {
 		drop_pieces(stream);
 		return;
 	}
-	while (sent > 0 && (piece = STAILQ_FIRST(&stream->pending))->slice.size <= sent) {
-		sent -= piece->slice.size;
-		drop_first_piece(stream);
-	}
-	if (sent > 0) {
-		piece->slice.data += sent;
-		piece->slice.size -= sent;
-	}
+	drop_sent(stream, size);
 	if (size > 0)
 		stream_consumed(stream, size);
 	stream_forward_end(stream);
