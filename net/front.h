@@ -10,6 +10,7 @@
 
 #include "net/livecapture.h"
 #include "net/metrics.h"
+#include "net/options.h"
 #include "net/recorder.h"
 #include "net/script.h"
 #include "net/service.h"
@@ -49,8 +50,9 @@ enum front_option {
 	FRONT_ROUTE_TIMEOUT
 };
 
-/* For getopt_long(3): part of the string of short options, entries of the table of long ones. */
-#define FRONT_SHORT_OPTIONS "b:46z::x:s:m:u:vq"
+/* For getopt_long(3): part of the string of short options, and entries of the table of long ones,
+ * behind which OPTIONS_COMMON_LONG stands. */
+#define FRONT_SHORT_OPTIONS "b:z::x:s:m:u:" OPTIONS_FAMILY_LETTERS OPTIONS_COMMON_LETTERS
 #define FRONT_LONG_OPTIONS                                                                         \
 	{"bind", required_argument, NULL, 'b'}, {"gzip", optional_argument, NULL, 'z'},            \
 	    {"rotate", required_argument, NULL, FRONT_ROTATE},                                     \
@@ -67,15 +69,12 @@ enum front_option {
 	    {"user", required_argument, NULL, 'u'},                                                \
 	    {"no-index", no_argument, NULL, FRONT_NO_INDEX},                                       \
 	    {"metrics", required_argument, NULL, FRONT_METRICS},                                   \
-	    {"grace", required_argument, NULL, FRONT_GRACE}, {"verbose", no_argument, NULL, 'v'},  \
-	{                                                                                          \
-		"quiet", no_argument, NULL, 'q'                                                    \
-	}
+	    {"grace", required_argument, NULL, FRONT_GRACE}, OPTIONS_FAMILY_LONG
 
 /* What --help says of them. */
 #define FRONT_HELP_LISTEN                                                                          \
-	"  -b, --bind ADDR              listen on this address only; repeatable\n"                 \
-	"  -4, -6                       only IPv4, only IPv6\n"
+	"  -b, --bind ADDR              listen on this address only; "                             \
+	"repeatable\n" OPTIONS_FAMILY_HELP
 #define FRONT_HELP_LOGS                                                                            \
 	"  -z, --gzip[=LEVEL]           write .gz logs\n"                                          \
 	"      --rotate SIZE            split logs into parts of this size\n"                      \
@@ -96,9 +95,8 @@ enum front_option {
 	"      --half-close-timeout T   the same once one side has ended (1 h)\n"                  \
 	"  -u, --user USER              drop privileges after binding\n"                           \
 	"      --metrics FILE           counters in Prometheus text format\n"                      \
-	"      --grace T                after TERM, wait so long for the rest (10 s)\n"            \
-	"  -v, --verbose                tell connections; twice: every record\n"                   \
-	"  -q, --quiet                  tell errors only\n"
+	"      --grace T                after TERM, wait so long for the rest (10 "                \
+	"s)\n" OPTIONS_COMMON_HELP
 
 /* The defaults. */
 void front_settings_init(struct front_settings *settings);

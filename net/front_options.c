@@ -95,13 +95,11 @@ take_quantity(struct front_settings *settings, int option, const char *value)
 int
 front_option(struct front_settings *settings, int option, char *value)
 {
+	if (options_common(option, &settings->family, &settings->verbose))
+		return 0;
 	switch (option) {
 	case 'b':
 		return take_bind(settings, value);
-	case '4':
-	case '6':
-		settings->family = option == '4' ? AF_INET : AF_INET6;
-		return 0;
 	case 'z':
 		return take_gzip(settings, value);
 	case 's':
@@ -122,12 +120,6 @@ front_option(struct front_settings *settings, int option, char *value)
 		return 0;
 	case FRONT_METRICS:
 		settings->metrics_path = value;
-		return 0;
-	case 'v':
-		settings->verbose = settings->verbose < 0 ? 1 : settings->verbose + 1;
-		return 0;
-	case 'q':
-		settings->verbose = -1;
 		return 0;
 	default:
 		return take_quantity(settings, option, value);

@@ -23,28 +23,50 @@ notice_set_level(enum notice_level level)
 }
 
 void
-notice(enum notice_level level, const char *format, ...)
+notice_set_verbose(int verbose)
+{
+	notice_set_level(verbose < 0 ? NOTICE_ERROR : (enum notice_level)(NOTICE_INFO + verbose));
+}
+
+static void
+notice_write(const char *format, va_list arguments)
 {
 	char message[MESSAGE_MAX];
 	char line[64 + 4 * MESSAGE_MAX]; /* vis(3) makes up to four bytes of one */
+
+	if (vsnprintf(message, sizeof(message), format, arguments) < 0)
+		return;
+	size_t size = (size_t)snprintf(line, 64, "%.60s: ", getprogname());
+	size += (size_t)strvis(line + size, message, VIS_CSTYLE | VIS_TAB | VIS_NL | VIS_NOSLASH);
+	line[size++] = '\n';
+	/* A stderr that is gone or full leaves nobody to tell. */
+	if (write(STDERR_FILENO, line, size) < 0)
+		return;
+}
+
+void
+notice(enum notice_level level, const char *format, ...)
+{
 	int error = errno;
 	va_list arguments;
 
 	if ((int)level > atomic_load_explicit(&shown, memory_order_relaxed))
 		return;
 	va_start(arguments, format);
-	int length = vsnprintf(message, sizeof(message), format, arguments);
+	notice_write(format, arguments);
 	va_end(arguments);
-	if (length < 0)
-		goto out;
-	size_t size = (size_t)snprintf(line, 64, "%.60s: ", getprogname());
-	size += (size_t)strvis(line + size, message, VIS_CSTYLE | VIS_TAB | VIS_NL | VIS_NOSLASH);
-	line[size++] = '\n';
-	/* A stderr that is gone or full leaves nobody to tell. */
-	if (write(STDERR_FILENO, line, size) < 0)
-		goto out;
-out:
 	errno = error;
+}
+
+void
+notice_exit(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	notice_write(format, arguments);
+	va_end(arguments);
+	exit(2);
 }
 
 bool

@@ -20,12 +20,19 @@ enum notice_level {
  * -v. */
 void notice_set_level(enum notice_level level);
 
+/* The same by how often -v was given; -1 for -q. */
+void notice_set_verbose(int verbose);
+
 /*
  * Write "program: message\n" to stderr with one write(2). Control characters and bytes that are not
  * ASCII are made visible (vis(3)), and what is longer than some 2,000 bytes is cut, so that names
  * and bytes of others may stand in a message. errno is kept.
  */
 void notice(enum notice_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* For commands, instead of errx(3), which writes what users and files say as it is: tell it as an
+ * error, and end with status 2. */
+_Noreturn void notice_exit(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Keeps a flood of alike notices readable: some ten a second are said, the others are counted. One

@@ -1,23 +1,71 @@
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/units.h"
+#include "format/version.h"
 #include "net/listener.h"
 #include "net/notice.h"
 #include "net/options.h"
 
+bool
+options_common(int option, int *family, int *verbose)
+{
+	switch (option) {
+	case '4':
+	case '6':
+		*family = option == '4' ? AF_INET : AF_INET6;
+		return true;
+	case 'v':
+		*verbose = *verbose < 0 ? 1 : *verbose + 1;
+		return true;
+	case 'q':
+		*verbose = -1;
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+options_help(int option, const char *usage)
+{
+	if (option == 'h')
+		fputs(usage, stdout);
+	else if (option == 'V')
+		printf("%s %s\n", getprogname(), VERSION_TEXT);
+	else
+		return false;
+	return true;
+}
+
 void
-options_unknown(int mark, char *const *argv)
+options_unknown(int mark, char *const *argv, const struct option *options)
 {
 	const char *what = mark == ':' ? "option needs a value" : "unknown option";
+	const char *word = argv[optind - 1];
 	char letter[] = {'-', (char)optopt, '\0'};
-	bool is_short = optopt > 0 && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0;
+	int length = (int)strlen(word);
 
-	/* optopt is a short option's letter; of a long one only the argument itself tells. */
-	notice(NOTICE_ERROR, "%s: %s (try %s --help)", what, is_short ? letter : argv[optind - 1],
-	    getprogname());
+	/* A letter that is no option; the word may be the one before, as others may follow it. */
+	while (options->name != NULL && options->val != optopt)
+		options++;
+	if (optopt != 0 && (options->name == NULL || (mark == ':' && word[1] != '-'))) {
+		word = letter;
+		length = 2;
+	} else if (mark == '?' && optopt != 0) {
+		what = "option takes no value";
+		length = (int)strcspn(word, "=");
+	}
+	notice(NOTICE_ERROR, "%s: %.*s (try %s --help)", what, length, word, getprogname());
+}
+
+void
+options_refuse(const char *reason)
+{
+	notice_exit("%s (try %s --help)", reason, getprogname());
 }
 
 int
@@ -58,6 +106,8 @@ options_server(const char *host, const char *port, int family, struct address_li
 	const char *reason =
 	    port != NULL ? address_join(host, port, &name) : address_split(host, &name);
 
+	if (port != NULL && options_is_joined(host))
+		reason = "it has a port already";
 	if (reason == NULL && !name.is_unix && name.host[0] == '\0')
 		reason = "no host";
 	if (reason == NULL && strspn(name.port, "0") == strlen(name.port) && !name.is_unix)

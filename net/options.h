@@ -5,17 +5,51 @@
 #ifndef NET_OPTIONS_H
 #define NET_OPTIONS_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "net/address.h"
 #include "net/recorder.h"
 
+/* What all commands take: letters and entries for getopt_long(3), and what --help says of them. */
+#define OPTIONS_FAMILY_LETTERS "46"
+#define OPTIONS_FAMILY_LONG                                                                        \
+	{"ipv4", no_argument, NULL, '4'},                                                          \
+	{                                                                                          \
+		"ipv6", no_argument, NULL, '6'                                                     \
+	}
+#define OPTIONS_FAMILY_HELP                                                                        \
+	"  -4, --ipv4                   use only IPv4\n"                                           \
+	"  -6, --ipv6                   use only IPv6\n"
+#define OPTIONS_COMMON_LETTERS "vqhV"
+#define OPTIONS_COMMON_LONG                                                                        \
+	{"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, 'q'},                    \
+	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'},                 \
+	{                                                                                          \
+		NULL, 0, NULL, 0                                                                   \
+	}
+#define OPTIONS_COMMON_HELP                                                                        \
+	"  -v, --verbose                tell more, connections first; repeatable\n"                \
+	"  -q, --quiet                  tell errors only\n"                                        \
+	"  -h, --help                   print this help\n"                                         \
+	"  -V, --version                print the version\n"
+
+/* Take -4, -6, -v or -q into `family` (AF_INET, AF_INET6) or `verbose` (-1: -q). Returns whether
+ * it was one of them. */
+bool options_common(int option, int *family, int *verbose);
+
+/* Print `usage` for -h, the version for -V. Returns whether it was one of them: the run is over. */
+bool options_help(int option, const char *usage);
+
 /*
- * What getopt_long(3) has just refused, with opterr 0: `mark` is '?' (unknown) or ':' (a value is
- * missing). Long options have values from 256 on.
+ * What getopt_long(3) has just refused, with opterr 0: `mark` is '?' (unknown, or it takes no
+ * value) or ':' (a value is missing). `options` has a row for each option, those of a letter too.
  */
-void options_unknown(int mark, char *const *argv);
+void options_unknown(int mark, char *const *argv, const struct option *options);
+
+/* Report a wrong use, with the way to the help, and end with status 2. */
+_Noreturn void options_refuse(const char *reason);
 
 /* "64k" of `option` ("--rotate"); must be at least 1. */
 int options_size(const char *option, const char *text, uint64_t *size);

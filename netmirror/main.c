@@ -173,11 +173,9 @@ main(int argc, char **argv)
 	char error[CONFIG_ERROR_MAX];
 
 	settings_parse(settings, argc, argv);
-	notice_set_level(settings->front.verbose < 0
-			     ? NOTICE_ERROR
-			     : (enum notice_level)(NOTICE_INFO + settings->front.verbose));
+	notice_set_verbose(settings->front.verbose);
 	if (config_resolve(&settings->config, settings->front.family, error) == -1)
-		errx(2, "%s", error);
+		notice_exit("%s", error);
 	prepare(&netmirror);
 	prepare_comparison(&netmirror);
 	start(&netmirror);

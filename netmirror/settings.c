@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/version.h"
+#include "net/notice.h"
 #include "net/options.h"
 #include "netmirror/settings.h"
 
@@ -12,10 +12,9 @@
 
 enum long_option { OPTION_QUEUE = 256, OPTION_SAMPLE, OPTION_COMPARE };
 
-static const char usage_text[] = "usage: netmirror [options] host port proxyport observer...\n"
-				 "       netmirror [options] -f file\n";
-
-static const char help_text[] =
+static const char usage_text[] =
+    "usage: netmirror [options] host port proxyport observer...\n"
+    "       netmirror [options] -f file\n"
     "\n"
     "Forward every connection to host:port, and send what its client sends to each\n"
     "observer (host:port) too. What observers send is dropped; one that is slow or\n"
@@ -25,14 +24,14 @@ static const char help_text[] =
     "      --queue SIZE             memory for what one connection of an observer\n"
     "                               has not read yet (1M); beyond it, it is dropped\n"
     "      --sample P%              mirror this share of the connections (100%)\n"
-    "      --compare[=WHAT]         compare observers' answers with the server's: bytes\n"
-    "                               (default) or size\n"
+    "      --compare[=WHAT]         compare observers' answers with the server's:\n"
+    "                               bytes (default) or size\n"
     "  -i, --ignore REGEX           bytes that match are equal whatever they are;\n"
     "                               repeatable\n"
     "  -I, --ignore-file FILE       read such patterns, one a line\n"
     "  -o, --output FORMAT          the report: text (default), json, tap or junit\n"
     "  -l, --log LOGROOT            record connections as netrecord(1) does\n" FRONT_HELP_LOGS
-	FRONT_HELP_SCRIPT FRONT_HELP_LISTEN FRONT_HELP_SERVE "  -h, --help    -V, --version\n";
+	FRONT_HELP_SCRIPT FRONT_HELP_LISTEN FRONT_HELP_SERVE;
 
 static const struct option long_options[] = {
     FRONT_LONG_OPTIONS,
@@ -44,16 +43,8 @@ static const struct option long_options[] = {
     {"ignore", required_argument, NULL, 'i'},
     {"ignore-file", required_argument, NULL, 'I'},
     {"output", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    OPTIONS_COMMON_LONG,
 };
-
-static void
-usage_error(const char *reason)
-{
-	errx(2, "%s (try netmirror --help)", reason);
-}
 
 static void
 parse_queue(struct settings *settings, const char *value)
@@ -61,7 +52,7 @@ parse_queue(struct settings *settings, const char *value)
 	if (options_size("--queue", value, &settings->queue) == -1)
 		exit(2);
 	if (settings->queue < QUEUE_LEAST)
-		errx(2, "--queue: %s is less than %d", value, QUEUE_LEAST);
+		notice_exit("--queue: %s is less than %d", value, QUEUE_LEAST);
 }
 
 static void
@@ -72,7 +63,7 @@ parse_sample(struct settings *settings, const char *value)
 
 	if (end == value || (strcmp(end, "%") != 0 && *end != '\0') ||
 	    !(percent >= 0 && percent <= 100))
-		errx(2, "--sample: %s is no percentage from 0 to 100", value);
+		notice_exit("--sample: %s is no percentage from 0 to 100", value);
 	settings->sample = percent / 100;
 }
 
@@ -84,7 +75,7 @@ parse_compare(struct settings *settings, const char *value)
 	else if (strcmp(value, "size") == 0)
 		settings->compare = COMPARE_SIZE;
 	else
-		errx(2, "--compare: %s is neither bytes nor size", value);
+		notice_exit("--compare: %s is neither bytes nor size", value);
 }
 
 /* Options about what is compared and told; returns whether it was one. */
@@ -99,15 +90,15 @@ parse_comparison(struct settings *settings, int option, const char *value)
 		return true;
 	case 'i':
 		if (mask_set_add(&settings->masks, value, error, sizeof(error)) == -1)
-			errx(2, "--ignore %s: %s", value, error);
+			notice_exit("--ignore %s: %s", value, error);
 		return true;
 	case 'I':
 		if (mask_set_load(&settings->masks, value, error, sizeof(error)) == -1)
-			errx(2, "--ignore-file: %s", error);
+			notice_exit("--ignore-file: %s", error);
 		return true;
 	case 'o':
 		if (report_format_parse(value, &settings->output) == -1)
-			errx(2, "--output: %s is none of text, json, tap, junit", value);
+			notice_exit("--output: %s is none of text, json, tap, junit", value);
 		settings->has_output = true;
 		return true;
 	default:
@@ -118,6 +109,8 @@ parse_comparison(struct settings *settings, int option, const char *value)
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
+	if (options_help(option, usage_text))
+		exit(0);
 	if (parse_comparison(settings, option, value))
 		return;
 	switch (option) {
@@ -133,14 +126,8 @@ parse_option(struct settings *settings, int option, char *value)
 	case 'l':
 		settings->front.recorder.root = value;
 		if (*value == '\0')
-			usage_error("logroot is empty");
+			options_refuse("logroot is empty");
 		break;
-	case 'h':
-		printf("%s%s", usage_text, help_text);
-		exit(0);
-	case 'V':
-		printf("netmirror %s\n", VERSION_TEXT);
-		exit(0);
 	default:
 		if (front_option(&settings->front, option, value) == -1)
 			exit(2);
@@ -173,11 +160,11 @@ parse_proxy(struct settings *settings, char **operands, int count)
 	char *server;
 
 	if (count <= listen)
-		usage_error("host, port and proxyport are needed, or -f");
+		options_refuse("host, port and proxyport are needed, or -f");
 	settings->front.must_route =
 	    strcmp(operands[0], "-") == 0 && (joined || strcmp(operands[1], "-") == 0);
 	if (settings->front.must_route && settings->front.script_path == NULL)
-		usage_error("host -: only a script (-s) can choose the server");
+		options_refuse("host -: only a script (-s) can choose the server");
 	proxy = config_add(&settings->config, operands[listen]);
 	if (proxy == NULL)
 		err(2, NULL);
@@ -196,11 +183,11 @@ parse_file(struct settings *settings, int operands)
 	char error[CONFIG_ERROR_MAX];
 
 	if (operands > 0)
-		usage_error("with -f there are no operands");
+		options_refuse("with -f there are no operands");
 	if (settings->front.bind_count > 0)
-		usage_error("with -f the file says where to listen, not --bind");
+		options_refuse("with -f the file says where to listen, not --bind");
 	if (config_load(&settings->config, settings->file, error) == -1)
-		errx(2, "%s", error);
+		notice_exit("%s", error);
 }
 
 void
@@ -215,17 +202,17 @@ settings_parse(struct settings *settings, int argc, char **argv)
 	settings->queue = QUEUE_DEFAULT;
 	settings->sample = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":" FRONT_SHORT_OPTIONS "f:l:i:I:o:hV",
-		    long_options, NULL)) != -1) {
+	while ((option = getopt_long(
+		    argc, argv, ":" FRONT_SHORT_OPTIONS "f:l:i:I:o:", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
-			options_unknown(option, argv);
+			options_unknown(option, argv, long_options);
 			exit(2);
 		}
 		parse_option(settings, option, optarg);
 	}
 	if (settings->compare == COMPARE_NONE &&
 	    (settings->masks.count > 0 || settings->has_output))
-		usage_error("--ignore and --output need --compare");
+		options_refuse("--ignore and --output need --compare");
 	if (settings->file != NULL)
 		parse_file(settings, argc - optind);
 	else

@@ -9,28 +9,24 @@
 
 #include "format/logname.h"
 #include "format/segment_peer.h"
-#include "format/version.h"
 #include "net/front.h"
 #include "net/notice.h"
 #include "net/options.h"
 #include "net/proxy.h"
 
-static const char usage_line[] = "usage: netrecord [options] host port proxyport logroot";
-
-static const char help_text[] =
+static const char usage_text[] =
+    "usage: netrecord [options] host port proxyport logroot\n"
     "\n"
     "Listen on proxyport, forward every connection to host:port, and write one log\n"
     "per connection: logroot_1, logroot_2, ... Read them with netlog(1).\n"
     "\n" FRONT_HELP_LISTEN FRONT_HELP_LOGS
     "  -w, --pcap FILE              also write a live capture (pcapng); - for "
-    "stdout\n" FRONT_HELP_SCRIPT FRONT_HELP_SERVE "  -h, --help    -V, --version\n";
+    "stdout\n" FRONT_HELP_SCRIPT FRONT_HELP_SERVE;
 
 static const struct option long_options[] = {
     FRONT_LONG_OPTIONS,
     {"pcap", required_argument, NULL, 'w'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    OPTIONS_COMMON_LONG,
 };
 
 struct settings {
@@ -47,28 +43,14 @@ struct netrecord {
 };
 
 static void
-usage_error(const char *reason)
-{
-	errx(2, "%s (try netrecord --help)", reason);
-}
-
-static void
 parse_option(struct settings *settings, int option, char *value)
 {
-	switch (option) {
-	case 'w':
+	if (options_help(option, usage_text))
+		exit(0);
+	if (option == 'w')
 		settings->front.capture.path = value;
-		break;
-	case 'h':
-		printf("%s\n%s", usage_line, help_text);
-		exit(0);
-	case 'V':
-		printf("netrecord %s\n", VERSION_TEXT);
-		exit(0);
-	default:
-		if (front_option(&settings->front, option, value) == -1)
-			exit(2);
-	}
+	else if (front_option(&settings->front, option, value) == -1)
+		exit(2);
 }
 
 static void
@@ -81,9 +63,9 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	front_settings_init(&settings->front);
 	opterr = 0;
 	while ((option = getopt_long(
-		    argc, argv, ":" FRONT_SHORT_OPTIONS "w:hV", long_options, NULL)) != -1) {
+		    argc, argv, ":" FRONT_SHORT_OPTIONS "w:", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
-			options_unknown(option, argv);
+			options_unknown(option, argv, long_options);
 			exit(2);
 		}
 		parse_option(settings, option, optarg);
@@ -91,8 +73,8 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	argv += optind;
 	left = argc - optind;
 	if (left != 4 && left != 3)
-		usage_error(left > 4 ? "too many operands"
-				     : "host, port, proxyport and logroot are needed");
+		options_refuse(left > 4 ? "too many operands"
+					: "host, port, proxyport and logroot are needed");
 	settings->host = argv[0];
 	settings->port = left == 4 ? argv[1] : NULL;
 	settings->proxy_port = argv[left - 2];
@@ -100,15 +82,12 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 	settings->front.must_route = strcmp(settings->host, "-") == 0 &&
 				     (settings->port == NULL || strcmp(settings->port, "-") == 0);
 	if (settings->front.must_route && settings->front.script_path == NULL)
-		usage_error("host -: only a script (-s) can choose the server");
+		options_refuse("host -: only a script (-s) can choose the server");
 	if (settings->front.recorder.root[0] == '\0')
-		usage_error("logroot is empty");
+		options_refuse("logroot is empty");
 	if (settings->front.capture.path != NULL &&
-	    logname_beside(settings->front.capture.path, settings->front.recorder.root, &log)) {
-		notice(NOTICE_ERROR, "--pcap %s: that is the name of a log",
-		    settings->front.capture.path);
-		exit(2);
-	}
+	    logname_beside(settings->front.capture.path, settings->front.recorder.root, &log))
+		notice_exit("--pcap %s: that is the name of a log", settings->front.capture.path);
 }
 
 static void
@@ -169,9 +148,7 @@ main(int argc, char **argv)
 	parse_arguments(&settings, argc, argv);
 	settings.front.capture.comment = settings.front.recorder.root;
 	settings.front.capture.server_name = server_name(&settings, &name);
-	notice_set_level(settings.front.verbose < 0
-			     ? NOTICE_ERROR
-			     : (enum notice_level)(NOTICE_INFO + settings.front.verbose));
+	notice_set_verbose(settings.front.verbose);
 	if (!settings.front.must_route && options_server(settings.host, settings.port,
 					      settings.front.family, &netrecord.targets) == -1)
 		return 2;

@@ -161,10 +161,10 @@ write_learned(struct netreplay *netreplay)
 	FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
 
 	if (file == NULL)
-		err(2, "--learn %s", path);
+		notice_exit("--learn %s: %s", path, strerror(errno));
 	if (learn_write(netreplay->play.learn, file) == -1 || fflush(file) != 0 ||
 	    (file != stdout && fclose(file) != 0))
-		err(2, "--learn %s", path);
+		notice_exit("--learn %s: %s", path, strerror(errno));
 }
 
 /* Forget what a run has counted, so that the last one is what is told. */
@@ -197,13 +197,13 @@ learn_run(struct netreplay *netreplay)
 		stop_server(netreplay);
 		done++;
 		if (play->interrupted || play->connections[REPORT_FAILED] > 0)
-			errx(2, "--learn: %s",
-			    play->interrupted ? "interrupted"
-					      : "not every connection could be played");
+			notice_exit("--learn: %s", play->interrupted
+						       ? "interrupted"
+						       : "not every connection could be played");
 		added = learn_apply(play->learn, &settings->masks, error, sizeof(error));
 	}
 	if (play->compared == 0)
-		errx(2, "--learn: nothing was compared");
+		notice_exit("--learn: nothing was compared");
 	write_learned(netreplay);
 	if (added == -1)
 		notice(NOTICE_ERROR, "--learn: %s", error);
@@ -305,16 +305,14 @@ main(int argc, char **argv)
 	int first, status;
 
 	settings_parse(settings, argc, argv, &first);
-	notice_set_level(settings->verbose < 0
-			     ? NOTICE_ERROR
-			     : (enum notice_level)(NOTICE_INFO + settings->verbose));
+	notice_set_verbose(settings->verbose);
 	service_raise_descriptors();
 	if (logset_collect(
 		&netreplay.set, argv + first, (size_t)(argc - first), settings->recording) == -1 ||
 	    spool_streams(&netreplay.set) == -1)
-		errx(2, "%s", netreplay.set.error);
+		notice_exit("%s", netreplay.set.error);
 	if (netreplay.set.count == 0)
-		errx(2, "no logs");
+		notice_exit("no logs");
 	if (settings->serve) {
 		status = serve_run(settings, &netreplay.set);
 	} else {

@@ -180,7 +180,7 @@ serve_record(struct serve *serve)
 		return;
 	serve->host.recorder = recorder_new(serve->service.loop, &config);
 	if (serve->host.recorder == NULL)
-		err(2, "logroot %s", config.root);
+		notice_exit("logroot %s: %s", config.root, strerror(errno));
 }
 
 static void

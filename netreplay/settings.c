@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/version.h"
+#include "net/notice.h"
 #include "net/options.h"
 #include "net/service.h"
 
@@ -33,42 +33,41 @@ static const char help_text[] =
     "usage: netreplay [options] host port log...\n"
     "       netreplay [options] --serve port log...\n"
     "\n"
-    "Play logs of netrecord(1) as the client against a server and compare its answers with the\n"
-    "recorded ones; or play the server.\n"
+    "Play logs of netrecord(1) as the client against a server and compare its answers\n"
+    "with the recorded ones; or play the server.\n"
     "\n"
-    "  -t, --timing recorded|fast   keep the recorded times (default), or go as fast as answers "
-    "come\n"
+    "  -t, --timing HOW             recorded (default), or fast: each step as\n"
+    "                               soon as the answer before it has come\n"
     "  -S, --speed X                play X times as fast\n"
     "      --max-gap T              shorten longer silences to T\n"
-    "  -i, --ignore REGEX           bytes that match are equal whatever they are; repeatable\n"
+    "  -i, --ignore REGEX           bytes that match are equal whatever they are;\n"
+    "                               repeatable\n"
     "  -I, --ignore-file FILE       read such patterns, one a line\n"
-    "      --learn FILE             replay several times (-n), write what differed as an ignore "
-    "file\n"
-    "      --carry REGEX            its group, from live answers, replaces the recorded text in "
-    "what\n"
-    "                               is sent later; repeatable\n"
+    "      --learn FILE             replay several times (-n), write what differed as\n"
+    "                               an ignore file\n"
+    "      --carry REGEX            its group, from live answers, replaces the\n"
+    "                               recorded text in what is sent later; repeatable\n"
     "  -C, --compare WHAT           bytes (default), size or none\n"
-    "      --against HOST:PORT      replay to two servers, compare them with each other\n"
+    "      --against HOST:PORT      replay to two servers and compare these\n"
     "      --update LOGROOT         write the recording anew with the live answers\n"
-    "  -n, --loop N                 play the recording N times\n"
+    "  -n, --loop N                 play the recording N times (--serve: 0 for ever)\n"
     "  -c, --clients N              play each connection N times at once\n"
     "  -o, --output FORMAT          the report: text (default), json, tap or junit\n"
     "  -r, --record LOGROOT         record this replay\n"
     "      --server COMMAND         start the server, end it afterwards\n"
     "      --fresh                  start it anew for each log\n"
     "      --timeout T              give up on an answer after T without a byte (5 s)\n"
-    "      --settle T               take a shorter answer as complete after T of silence (200 ms)\n"
+    "      --settle T               a shorter answer is complete after this silence\n"
+    "                               and twice the recorded response time (200 ms)\n"
     "      --fail-if EXPR           such as p99>1.5x or p99>20ms\n"
     "      --shard I/N              play only each N-th connection, from the I-th on\n"
-    "  -s, --script FILE            Lua: rewrite what is sent, normalise what is compared; see\n"
-    "                               netrecord-script(5)\n"
-    "      --recording ID           only connections of the recorder's run with that id\n"
+    "  -s, --script FILE            Lua: rewrite what is sent, normalise what is\n"
+    "                               compared, see netrecord-script(5)\n"
+    "      --recording ID           only connections of the recorder's run ID\n"
     "      --serve                  play the server\n"
     "  -b, --bind ADDR              --serve: listen on this address only; repeatable\n"
-    "  -4, -6                       only IPv4, only IPv6\n"
-    "      --grace T                --serve: after TERM, wait so long for connections to end (10 "
-    "s)\n"
-    "  -v, --verbose    -q, --quiet    -h, --help    -V, --version\n";
+    "      --grace T                --serve: after TERM, wait so long for the rest\n"
+    "                               (10 s)\n" OPTIONS_FAMILY_HELP OPTIONS_COMMON_HELP;
 
 static const struct option long_options[] = {
     {"timing", required_argument, NULL, 't'},
@@ -96,23 +95,14 @@ static const struct option long_options[] = {
     {"serve", no_argument, NULL, OPTION_SERVE},
     {"bind", required_argument, NULL, 'b'},
     {"grace", required_argument, NULL, OPTION_GRACE},
-    {"verbose", no_argument, NULL, 'v'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    OPTIONS_FAMILY_LONG,
+    OPTIONS_COMMON_LONG,
 };
 
 /* --carry patterns, until all -i and -I have been read: they come last among the masks. */
 static const char *carried[256];
 static size_t carried_count;
 static const char *against;
-
-static void
-usage_error(const char *reason)
-{
-	errx(2, "%s (try netreplay --help)", reason);
-}
 
 static void
 parse_timing(struct settings *settings, const char *value)
@@ -122,7 +112,7 @@ parse_timing(struct settings *settings, const char *value)
 	else if (strcmp(value, "recorded") == 0)
 		settings->fast = false;
 	else
-		errx(2, "--timing: %s is neither recorded nor fast", value);
+		notice_exit("--timing: %s is neither recorded nor fast", value);
 }
 
 static void
@@ -134,7 +124,7 @@ parse_speed(struct settings *settings, const char *value)
 	if (end == value || strcmp(end, "x") == 0)
 		end += end != value;
 	if (end == value || *end != '\0' || !(settings->speed > 0 && settings->speed <= 1e6))
-		errx(2, "--speed (-S): %s is no factor above 0", value);
+		notice_exit("--speed: %s is no factor above 0", value);
 }
 
 static void
@@ -148,7 +138,7 @@ parse_compare(struct settings *settings, const char *value)
 			return;
 		}
 	}
-	errx(2, "--compare: %s is none of bytes, size, none", value);
+	notice_exit("--compare: %s is none of bytes, size, none", value);
 }
 
 static void
@@ -168,7 +158,7 @@ parse_shard(struct settings *settings, const char *value)
 	}
 	free(copy);
 	if (slash == NULL || error != NULL)
-		errx(2, "--shard: %s is not I/N with I from 1 to N", value);
+		notice_exit("--shard: %s is not I/N with I from 1 to N", value);
 }
 
 static void
@@ -177,7 +167,7 @@ add_mask(struct settings *settings, const char *text)
 	char error[256];
 
 	if (mask_set_add(&settings->masks, text, error, sizeof(error)) == -1)
-		errx(2, "--ignore %s: %s", text, error);
+		notice_exit("--ignore %s: %s", text, error);
 }
 
 static void
@@ -186,7 +176,7 @@ load_masks(struct settings *settings, const char *path)
 	char error[512];
 
 	if (mask_set_load(&settings->masks, path, error, sizeof(error)) == -1)
-		errx(2, "--ignore-file: %s", error);
+		notice_exit("--ignore-file: %s", error);
 }
 
 static void
@@ -198,7 +188,7 @@ add_carried(struct settings *settings)
 	for (size_t i = 0; i < carried_count; i++) {
 		if (carry_set_add(settings->carry, carried[i], error, sizeof(error)) == -1 ||
 		    mask_set_add(&settings->masks, carried[i], error, sizeof(error)) == -1)
-			errx(2, "--carry %s: %s", carried[i], error);
+			notice_exit("--carry %s: %s", carried[i], error);
 	}
 }
 
@@ -208,7 +198,7 @@ parse_fail_if(struct settings *settings, const char *value)
 	const char *reason = fail_if_parse(value, &settings->fail_if);
 
 	if (reason != NULL)
-		errx(2, "--fail-if: %s: %s", value, reason);
+		notice_exit("--fail-if: %s: %s", value, reason);
 }
 
 /* Options that are numbers or times; returns whether it was one. */
@@ -243,7 +233,7 @@ parse_quantity(struct settings *settings, int option, const char *value)
 	if (result == -1)
 		exit(2);
 	if (option == OPTION_TIMEOUT && settings->timeout == 0)
-		errx(2, "--timeout: %s leaves no time for any answer", value);
+		notice_exit("--timeout: %s leaves no time for any answer", value);
 	return true;
 }
 
@@ -260,7 +250,7 @@ parse_comparison(struct settings *settings, int option, char *value)
 		return true;
 	case OPTION_CARRY:
 		if (carried_count == sizeof(carried) / sizeof(carried[0]))
-			errx(2, "--carry: too many patterns");
+			notice_exit("--carry: too many patterns");
 		carried[carried_count++] = value;
 		return true;
 	case 'C':
@@ -268,7 +258,7 @@ parse_comparison(struct settings *settings, int option, char *value)
 		return true;
 	case 'o':
 		if (report_format_parse(value, &settings->output) == -1)
-			errx(2, "--output: %s is none of text, json, tap, junit", value);
+			notice_exit("--output: %s is none of text, json, tap, junit", value);
 		return true;
 	case OPTION_FAIL_IF:
 		parse_fail_if(settings, value);
@@ -284,7 +274,10 @@ parse_comparison(struct settings *settings, int option, char *value)
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
-	if (parse_quantity(settings, option, value) || parse_comparison(settings, option, value))
+	if (options_help(option, help_text))
+		exit(0);
+	if (options_common(option, &settings->family, &settings->verbose) ||
+	    parse_quantity(settings, option, value) || parse_comparison(settings, option, value))
 		return;
 	switch (option) {
 	case 't':
@@ -319,28 +312,12 @@ parse_option(struct settings *settings, int option, char *value)
 		break;
 	case 'b':
 		if (settings->bind_count == SETTINGS_BIND_MAX)
-			errx(2, "--bind: more than %d addresses", SETTINGS_BIND_MAX);
+			notice_exit("--bind: more than %d addresses", SETTINGS_BIND_MAX);
 		settings->binds[settings->bind_count++] = value;
-		break;
-	case '4':
-	case '6':
-		settings->family = option == '4' ? AF_INET : AF_INET6;
-		break;
-	case 'v':
-		settings->verbose = settings->verbose < 0 ? 1 : settings->verbose + 1;
-		break;
-	case 'q':
-		settings->verbose = -1;
 		break;
 	case 's':
 		settings->script = value;
 		break;
-	case 'h':
-		fputs(help_text, stdout);
-		exit(0);
-	case 'V':
-		printf("netreplay %s\n", VERSION_TEXT);
-		exit(0);
 	}
 }
 
@@ -348,23 +325,23 @@ static void
 check_combination(const struct settings *settings)
 {
 	if (settings->record != NULL && settings->update != NULL)
-		usage_error("--record and --update exclude each other");
+		options_refuse("--record and --update exclude each other");
 	if (settings->learn != NULL &&
 	    (settings->update != NULL || settings->compare != COMPARE_BYTES))
-		usage_error("--learn compares bytes and writes no baseline");
+		options_refuse("--learn compares bytes and writes no baseline");
 	if (settings->serve && settings->script != NULL)
-		usage_error("--script is for the client side");
+		options_refuse("--script is for the client side");
 	if (settings->fresh && settings->server == NULL)
-		usage_error("--fresh needs --server");
+		options_refuse("--fresh needs --server");
 	if (settings->serve && (settings->server != NULL || settings->learn != NULL ||
 				   settings->update != NULL || against != NULL))
-		usage_error("--server, --learn, --update and --against are for the client side");
+		options_refuse("--server, --learn, --update and --against are for the client side");
 	if (!settings->serve && settings->bind_count > 0)
-		usage_error("--bind is for --serve");
+		options_refuse("--bind is for --serve");
 	if (!settings->serve && settings->loop == 0)
-		usage_error("--loop 0 is for --serve");
+		options_refuse("--loop 0 is for --serve");
 	if (settings->learn != NULL && settings->loop_given && settings->loop < 2)
-		usage_error("--learn: --loop must be at least 2");
+		options_refuse("--learn: --loop must be at least 2");
 }
 
 /* "host port" or "host:port" in front of the logs; returns how many operands that are. */
@@ -374,7 +351,7 @@ parse_server(struct settings *settings, char **operands, int count)
 	bool joined = count > 0 && options_is_joined(operands[0]);
 
 	if (count < (joined ? 1 : 2))
-		usage_error("a server (host port) and logs are needed");
+		options_refuse("a server (host port) and logs are needed");
 	if (options_server(operands[0], joined ? NULL : operands[1], settings->family,
 		&settings->targets) == -1)
 		exit(2);
@@ -401,10 +378,11 @@ settings_parse(struct settings *settings, int argc, char **argv, int *first)
 	if (settings->carry == NULL)
 		err(2, NULL);
 	opterr = 0;
-	while ((option = getopt_long(
-		    argc, argv, ":t:S:i:I:C:n:c:o:r:s:b:46vqhV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv,
+		    ":t:S:i:I:C:n:c:o:r:s:b:" OPTIONS_FAMILY_LETTERS OPTIONS_COMMON_LETTERS,
+		    long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
-			options_unknown(option, argv);
+			options_unknown(option, argv, long_options);
 			exit(2);
 		}
 		parse_option(settings, option, optarg);
@@ -413,14 +391,14 @@ settings_parse(struct settings *settings, int argc, char **argv, int *first)
 	add_carried(settings);
 	if (settings->serve) {
 		if (optind == argc)
-			usage_error("a port and logs are needed");
+			options_refuse("a port and logs are needed");
 		settings->port = argv[optind];
 		*first = optind + 1;
 	} else {
 		*first = optind + parse_server(settings, argv + optind, argc - optind);
 	}
 	if (*first >= argc)
-		usage_error("no log is given");
+		options_refuse("no log is given");
 }
 
 void

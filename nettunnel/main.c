@@ -1,7 +1,9 @@
 /* nettunnel: reach a server behind NAT. See nettunnel(1). */
 
 #include <err.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "net/notice.h"
 #include "nettunnel/provider.h"
@@ -16,7 +18,7 @@ start_metrics(const struct settings *settings, struct metrics *metrics)
 		return NULL;
 	file = metrics_file_start(settings->metrics_path, "nettunnel", metrics);
 	if (file == NULL)
-		err(2, "--metrics %s", settings->metrics_path);
+		notice_exit("--metrics %s: %s", settings->metrics_path, strerror(errno));
 	return file;
 }
 
@@ -32,9 +34,7 @@ main(int argc, char **argv)
 	const char *reason;
 
 	settings_parse(&settings, argc, argv);
-	notice_set_level(settings.verbose < 0
-			     ? NOTICE_ERROR
-			     : (enum notice_level)(NOTICE_INFO + settings.verbose));
+	notice_set_verbose(settings.verbose);
 	if (service_init(&service, &metrics) == -1)
 		err(2, "event loop");
 	service.grace = settings.grace;
@@ -46,7 +46,7 @@ main(int argc, char **argv)
 		return 2;
 	reason = settings.user != NULL ? service_drop_privileges(settings.user) : NULL;
 	if (reason != NULL)
-		errx(2, "--user %s: %s", settings.user, reason);
+		notice_exit("--user %s: %s", settings.user, reason);
 	metrics_file = start_metrics(&settings, &metrics);
 	if (server != NULL)
 		server_open(server);
