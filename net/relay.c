@@ -12,11 +12,11 @@ static int64_t
 relay_timeout(const struct relay *relay)
 {
 	const struct relay_set *set = relay->set;
-	if (relay->state == RELAY_DISMISSED)
-		return RELAY_LINGER;
 	bool half = relay->flows[SIDE_CLIENT].ended || relay->flows[SIDE_SERVER].ended ||
 		    relay->state == RELAY_DRAINING;
 
+	if (relay->state == RELAY_DISMISSED)
+		return RELAY_LINGER;
 	if (half && set->half_close_timeout > 0 &&
 	    (set->idle_timeout == 0 || set->half_close_timeout < set->idle_timeout))
 		return set->half_close_timeout;
