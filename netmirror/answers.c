@@ -25,6 +25,10 @@ struct answers {
 	bool first;
 	char name[NAME_MAX_SIZE];
 	struct align *align;
+	struct conn_info info;	     /* what the script is told of the connection */
+	struct script_conn conns[2]; /* by enum align_stream; used only if it `normalises` */
+	bool normalises;
+	char failure[REASON_MAX];     /* of the script; "" if it has not failed */
 	struct mask_counter *counter; /* NULL: another one counts, or there are no masks */
 	STAILQ_HEAD(, expected) queue;
 	size_t held;
@@ -62,7 +66,7 @@ answers_differ(void *context, const struct align_difference *difference)
 		    (const char *)difference->bytes[ALIGN_LIVE]);
 }
 
-/* -- the server's bytes -- */
+/* -- comparing -- */
 
 static void
 answers_fail(struct answers *answers, int error)
@@ -70,6 +74,29 @@ answers_fail(struct answers *answers, int error)
 	if (answers->failed == 0)
 		answers->failed = error;
 }
+
+/* Compare bytes of a stream as the script makes them; size 0: it has ended. */
+static void
+answers_compare(
+    struct answers *answers, enum align_stream stream, const unsigned char *data, size_t size)
+{
+	bool end = size == 0;
+
+	if (answers->normalises &&
+	    script_rewrite(&answers->conns[stream], SCRIPT_NORMALISE, &data, &size) == -1) {
+		snprintf(answers->failure, sizeof(answers->failure), "%s",
+		    script_conn_error(&answers->conns[stream]));
+		notice(NOTICE_WARNING, "%s", answers->failure);
+		answers_fail(answers, ECANCELED);
+		return;
+	}
+	if (size > 0 && align_feed(answers->align, stream, data, size) == -1)
+		answers_fail(answers, errno);
+	if (end && answers->failed == 0 && align_end(answers->align, stream) == -1)
+		answers_fail(answers, errno);
+}
+
+/* -- the server's bytes -- */
 
 static void
 expected_free(struct answers *answers, struct expected *expected)
@@ -89,16 +116,14 @@ answers_feed(struct answers *answers)
 
 	while (answers->failed == 0 && (expected = STAILQ_FIRST(&answers->queue)) != NULL &&
 	       align_wanted(answers->align) > 0) {
-		if (align_feed(answers->align, ALIGN_RECORDED, expected->slice.data,
-			expected->slice.size) == -1)
-			answers_fail(answers, errno);
+		answers_compare(
+		    answers, ALIGN_RECORDED, expected->slice.data, expected->slice.size);
 		expected_free(answers, expected);
 	}
 	if (answers->failed == 0 && STAILQ_EMPTY(&answers->queue) && !answers->told_end &&
 	    answers->ends[ALIGN_RECORDED] == STREAM_ENDED) {
 		answers->told_end = true;
-		if (align_end(answers->align, ALIGN_RECORDED) == -1)
-			answers_fail(answers, errno);
+		answers_compare(answers, ALIGN_RECORDED, NULL, 0);
 	}
 }
 
@@ -174,9 +199,8 @@ answers_take(struct answers *answers, const struct slice *slice)
 {
 	answers->bytes[ALIGN_LIVE] += slice->size;
 	answers_answered(answers, ALIGN_LIVE);
-	if (answers->failed == 0 &&
-	    align_feed(answers->align, ALIGN_LIVE, slice->data, slice->size) == -1)
-		answers_fail(answers, errno);
+	if (answers->failed == 0)
+		answers_compare(answers, ALIGN_LIVE, slice->data, slice->size);
 	answers_feed(answers);
 	return answers->failed == 0 ? 0 : -1;
 }
@@ -184,9 +208,8 @@ answers_take(struct answers *answers, const struct slice *slice)
 void
 answers_take_end(struct answers *answers, int error)
 {
-	if (answers->ends[ALIGN_LIVE] == STREAM_OPEN && answers->failed == 0 && error == 0 &&
-	    align_end(answers->align, ALIGN_LIVE) == -1)
-		answers_fail(answers, errno);
+	if (answers->ends[ALIGN_LIVE] == STREAM_OPEN && answers->failed == 0 && error == 0)
+		answers_compare(answers, ALIGN_LIVE, NULL, 0);
 	answers_end(answers, ALIGN_LIVE, error);
 	answers_feed(answers);
 }
@@ -215,7 +238,7 @@ answers_judge(struct answers *answers, const char *reason, char *text)
 
 	text[0] = '\0';
 	if (answers->failed != 0)
-		reason = strerror(answers->failed);
+		reason = answers->failure[0] != '\0' ? answers->failure : strerror(answers->failed);
 	if (reason != NULL) {
 		snprintf(text, REASON_MAX, "%s", reason);
 		return REPORT_FAILED;
@@ -263,9 +286,25 @@ answers_finish(struct answers *answers, const char *reason)
 		notice(NOTICE_ERROR, "report: %s", strerror(errno));
 	while ((expected = STAILQ_FIRST(&answers->queue)) != NULL)
 		expected_free(answers, expected);
+	for (size_t i = 0; answers->normalises && i < 2; i++)
+		script_conn_release(&answers->conns[i]);
 	align_free(answers->align);
 	mask_counter_free(answers->counter);
 	free(answers);
+}
+
+/* Have the script asked, if it has something to say. */
+static void
+answers_script(struct answers *answers, struct script *script, const struct conn_info *info)
+{
+	answers->info = *info; /* it may be gone before the observer has answered */
+	for (size_t i = 0; i < 2; i++)
+		script_conn_init(&answers->conns[i], script, &answers->info);
+	answers->conns[ALIGN_RECORDED].stream = "server";
+	answers->conns[ALIGN_LIVE].stream = "observer";
+	answers->normalises = script_conn_has(&answers->conns[ALIGN_LIVE], SCRIPT_NORMALISE);
+	for (size_t i = 0; !answers->normalises && i < 2; i++)
+		script_conn_release(&answers->conns[i]);
 }
 
 struct answers *
@@ -293,6 +332,8 @@ answers_new(struct answers_set *set, const struct conn_info *info, const char *o
 		if (answers->counter == NULL)
 			goto fail;
 	}
+	if (set->script != NULL)
+		answers_script(answers, set->script, info);
 	return answers;
 fail:
 	align_free(answers->align);

@@ -13,10 +13,12 @@
 #include "net/loop.h"
 #include "net/notice.h"
 #include "net/observer.h"
+#include "net/script.h"
 
 /* What all comparisons of a process share. */
 struct answers_set {
 	struct mask_set *masks;
+	struct script *script; /* its normalise() is asked before comparing; NULL: there is none */
 	bool sizes_only;
 	size_t limit; /* memory that the server's bytes of one comparison may hold until the
 			 observer has answered */

@@ -120,6 +120,7 @@ prepare_comparison(struct netmirror *netmirror)
 	    answers_set_init(&netmirror->answers, netmirror->front.service.loop, netmirror->report,
 		&settings->masks, settings->queue) == -1)
 		err(2, NULL);
+	netmirror->answers.script = netmirror->front.script;
 	netmirror->answers.sizes_only = settings->compare == COMPARE_SIZE;
 	netmirror->common.answers = &netmirror->answers;
 }

@@ -1,5 +1,7 @@
 """netmirror -s: as netrecord's; observers get what the server is sent."""
+import json
 import signal
+import socket
 
 import pytest
 
@@ -47,6 +49,57 @@ def test_routed_and_mirrored(mirror, observers, script, logroot):
     log, event = logs.load(logroot, 1), logs.closed(logroot)[1]
     assert (log.bytes("c"), log.bytes("s")) == (b"B\na public", b"\nBcilbup a")
     assert event["scripted"] is True and event["server"] == place(two.address)
+
+
+NORMALISE = """
+    function normalise(data, conn)
+      if data == "" then return ((conn.rest or ""):gsub("^%l+", "")) end
+      local text = (conn.rest or "") .. data
+      local whole, rest = text:match("^(.*\\n)(.*)$")
+      conn.rest = rest or text
+      return whole and whole:gsub("^%l+", ""):gsub("\\n%l+", "\\n") or ""
+    end"""
+
+
+@pytest.mark.parametrize("differs", [False, True])
+def test_answers_are_normalised_before_comparing(mirror, script, differs):
+    """Each line begins with a word of the server's own; what follows is compared."""
+
+    def answer(word):
+        def serve(sock, _number):
+            for line in sock.makefile("rb"):
+                text = b"%s: %s\n%s" % (word, line[:2].upper(), word)
+                for at in range(0, len(text), 3):
+                    sock.sendall(text[at : at + 3])
+
+        return Server(serve)
+
+    with answer(b"production") as server, answer(b"staging") as observer, answer(b"Staging") as other:
+        watching = other if differs else observer
+        words = [*server.address, "0", place(watching.address)]
+        nm = mirror("--compare", "-o", "json", "-s", script(NORMALISE), *words)
+        with connect(nm.address) as sock:
+            for line in (b"ab\n", b"cd\n"):
+                sock.sendall(line)
+                text = b"production: %s\nproduction" % line[:2].upper()
+                assert recv_exactly(sock, len(text)) == text
+            sock.shutdown(socket.SHUT_WR)
+            recv_until_end(sock)
+        nm.stop(expect=1 if differs else 0)
+        report = json.loads(nm.report)
+        assert (report["summary"]["differences"] > 0) is differs
+
+
+def test_a_failing_normaliser_fails_its_comparison(mirror, script):
+    with Server(echo) as server, Server(echo) as observer:
+        path = script("function normalise(data, conn)\n  error('no ' .. conn.stream .. conn.id)\nend")
+        nm = mirror("--compare", "-o", "json", "-s", path, *server.address, "0", place(observer.address))
+        assert exchange(nm.address, b"hello") == b"hello"
+        nm.stop(expect=2)
+        (connection,) = json.loads(nm.report)["connections"]
+        assert connection["result"] == "failed" and "test.lua:2: no " in connection["reason"]
+        server.errors.clear()
+        observer.errors.clear()
 
 
 def test_clients_that_are_sent_away(mirror, observers, script):
