@@ -163,12 +163,30 @@ def memcached_session(memcached, port):
         assert recv_exactly(sock, 3000 + 35).startswith(b"OK\r\nSTORED\r\nVALUE k 0 3000\r\n")
 
 
+def mqtt_session(mosquitto, port):
+    steps = [
+        (b"\x10\x12\x00\x04MQTT\x04\x02\x00\x3c\x00\x06reader", b"\x20\x02\x00\x00"),  # CONNECT, clean
+        (b"\x82\x0a\x00\x01\x00\x05own/#\x01", b"\x90\x03\x00\x01\x01"),  # SUBSCRIBE with quality 1
+        *((b"\x30\x0a\x00\x05own/x%03d" % n, b"\x30\x0a\x00\x05own/x%03d" % n) for n in range(20)),  # PUBLISH
+        (b"\xc0\x00", b"\xd0\x00"),  # PINGREQ
+    ]
+    with connect(("127.0.0.1", port)) as sock:
+        for request, answer in steps:
+            sock.sendall(request)
+            assert recv_exactly(sock, len(answer)) == answer
+        sock.sendall(b"\xe0\x00")
+        assert sock.recv(1) == b""
+
+
 def smtp_session(smtp, port):
     with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=30) as client:
         client.sendmail("anna@example.org", ["you@example.org"], "Subject: x\r\n\r\nHello\r\n")
 
 
-@pytest.mark.parametrize("kind, session", [(Redis, redis_session), pytest.param(Memcached, memcached_session, marks=pytest.mark.slow), (Smtp, smtp_session)])
+SESSIONS = [(Redis, redis_session), (Smtp, smtp_session), (Mosquitto, mqtt_session)]
+
+
+@pytest.mark.parametrize("kind, session", [*SESSIONS, pytest.param(Memcached, memcached_session, marks=pytest.mark.slow)])
 def test_every_flipped_byte_is_found_at_its_offset(folder, netrecord, logroot, kind, session):
     with kind(folder / "server") as server:
         nr = netrecord(server.address)
