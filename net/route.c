@@ -31,7 +31,7 @@ route_script_failed(struct route *route)
 	char client[ADDRESS_TEXT_MAX];
 
 	metrics_add(router->config.relays->metrics, COUNTER_SCRIPT_FAILURES, 1);
-	router_say(router, "%s (client %s)", script_conn_error(&route->conn),
+	router_say(router, NOTICE_ERROR, "%s (client %s)", script_conn_error(&route->conn),
 	    address_format(&route_info(route)->client, client));
 	route_kill(route);
 }
@@ -96,7 +96,7 @@ route_undecided(struct route *route, const char *why)
 {
 	char client[ADDRESS_TEXT_MAX];
 
-	router_say(route->router, "client %s: not routed %s",
+	router_say(route->router, NOTICE_WARNING, "client %s: not routed %s",
 	    address_format(&route_info(route)->client, client), why);
 	route_kill(route);
 }

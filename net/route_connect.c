@@ -35,7 +35,8 @@ route_failed(struct route *route, const char *remote, const char *reason)
 	if (relay_client_ended(route->relay)) {
 		notice(NOTICE_VERBOSE, "cannot connect to %s: %s", remote, reason);
 	} else {
-		router_say(route->router, "cannot connect to %s: %s", remote, reason);
+		router_say(
+		    route->router, NOTICE_WARNING, "cannot connect to %s: %s", remote, reason);
 		route_tell(route, SCRIPT_CONNECT_ERROR, remote);
 	}
 	relay_refused(route->relay);
@@ -142,8 +143,8 @@ route_connect_timer(struct route *route)
 	case ROUTE_PASSING:
 		if (relay_server_heard(route->relay))
 			break;
-		router_say(
-		    route->router, "%s has sent nothing for its inactivity timeout", route->remote);
+		router_say(route->router, NOTICE_WARNING,
+		    "%s has sent nothing for its inactivity timeout", route->remote);
 		route_tell(route, SCRIPT_INACTIVITY_ERROR, route->remote);
 		relay_fail_server(route->relay, ETIMEDOUT);
 		break;

@@ -12,7 +12,7 @@
 /* -- what is told -- */
 
 void
-router_say(struct router *router, const char *format, ...)
+router_say(struct router *router, enum notice_level level, const char *format, ...)
 {
 	struct loop *loop = router->config.relays->loop;
 	char text[1024];
@@ -26,7 +26,7 @@ router_say(struct router *router, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	notice(NOTICE_WARNING, "%s", text);
+	notice(level, "%s", text);
 }
 
 static void

@@ -59,8 +59,8 @@ route_loop(const struct route *route)
 /* router.c */
 
 /* Tell the operator something of one connection, unless there is a flood of these. */
-void router_say(struct router *router, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void router_say(struct router *router, enum notice_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* route.c */
 

@@ -86,7 +86,8 @@ answers_compare(
 	    script_rewrite(&answers->conns[stream], SCRIPT_NORMALISE, &data, &size) == -1) {
 		snprintf(answers->failure, sizeof(answers->failure), "%s",
 		    script_conn_error(&answers->conns[stream]));
-		notice(NOTICE_WARNING, "%s", answers->failure);
+		if (notice_ration_take(&answers->set->ration, loop_now(answers->set->loop)))
+			notice(NOTICE_ERROR, "%s", answers->failure);
 		answers_fail(answers, ECANCELED);
 		return;
 	}

@@ -103,6 +103,15 @@ def test_failing_callbacks_are_told(scripted):
     nr.wait_said(r"test\.lua:3: even this")
 
 
+def test_errors_are_told_to_the_quiet_too(scripted):
+    nr = scripted("function route() print('chatter') error('trouble') end", "-q")
+    with connect(nr.address) as sock:
+        sock.sendall(b"x")
+        recv_until_end(sock)
+    nr.wait_said("test.lua:1: trouble")
+    assert "chatter" not in nr.stderr
+
+
 def test_a_flood_of_errors_is_counted(scripted, folder):
     nr = scripted("function route() error('again') end", "--metrics", folder / "metrics")
     for _ in range(200):
