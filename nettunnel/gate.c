@@ -6,6 +6,8 @@
 
 #include "nettunnel/gate.h"
 
+#define HEAD_FIRST 1024
+
 static const char denial[] = "HTTP/1.1 401 Unauthorized\r\n"
 			     "Content-Type: text/plain\r\n"
 			     "Content-Length: 53\r\n"
@@ -37,15 +39,30 @@ gate_deny(struct gate *gate, bool told)
 	gate->done(gate, -1);
 }
 
+/* Room for more of the request. */
+static int
+gate_grow(struct gate *gate)
+{
+	size_t capacity = gate->capacity > 0 ? 2 * gate->capacity : HEAD_FIRST;
+	char *head = realloc(gate->head, capacity);
+
+	if (head == NULL)
+		return -1;
+	gate->head = head;
+	gate->capacity = capacity;
+	return 0;
+}
+
 static void
 gate_ready(struct watch *watch, short events)
 {
 	struct gate *gate = CONTAINER_OF(watch, struct gate, watch);
-	ssize_t got = recv(watch->fd, gate->head + gate->size, TOKENS_REQUEST_MAX - gate->size, 0);
-
-	int watch_fd = watch->fd;
+	int fd = watch->fd;
+	ssize_t got = -1;
 
 	(void)events;
+	if (gate->size < gate->capacity || gate_grow(gate) == 0)
+		got = recv(fd, gate->head + gate->size, gate->capacity - gate->size, 0);
 	if (got == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
@@ -62,7 +79,7 @@ gate_ready(struct watch *watch, short events)
 	case TOKENS_ALLOWED:
 		gate_stop(gate);
 		gate->watch.fd = -1;
-		gate->done(gate, watch_fd);
+		gate->done(gate, fd);
 	}
 }
 
@@ -82,9 +99,6 @@ gate_start(struct gate *gate, struct loop *loop, const struct tokens *tokens, in
 	gate->done = done;
 	watch_init(&gate->watch, fd, gate_ready);
 	timer_init(&gate->timer, gate_late);
-	gate->head = malloc(TOKENS_REQUEST_MAX);
-	if (gate->head == NULL)
-		return -1;
 	loop_timer_set(loop, &gate->timer, loop_now(loop) + GATE_TIMEOUT);
 	return loop_watch(loop, &gate->watch, POLLIN);
 }

@@ -14,7 +14,7 @@ struct gate {
 	struct watch watch;
 	struct timer timer;
 	char *head;
-	size_t size;
+	size_t size, capacity; /* bytes of it; that it has room for */
 	/* It may pass, with `head`: `fd` is the callee's; or it was sent away: -1. */
 	void (*done)(struct gate *gate, int fd);
 };

@@ -3,121 +3,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "net/connector.h"
 #include "net/notice.h"
 #include "net/options.h"
-#include "nettunnel/handshake.h"
-#include "nettunnel/provider.h"
-#include "nettunnel/session.h"
+#include "nettunnel/provider_private.h"
 
 #define RETRY_FIRST (TUNNEL_SECOND / 10)
 #define RETRY_MOST (5 * TUNNEL_SECOND)
 #define LINK_TIMEOUT (10 * TUNNEL_SECOND)
 
-/* A session with the server: this process has one at a time. */
-struct tie {
-	struct session session;
-	struct provider *provider;
-	struct task task;
-};
-
-struct provider {
-	struct service *service;
-	struct tunnel tunnel;
-	const struct settings *settings;
-	struct auth_key key;
-	struct address_list servers, targets;
-	char name[AUTH_NAME_SIZE + 1];
-	struct tie *tie; /* NULL: none (any more) */
-	LIST_HEAD(, target) all;
-	size_t count; /* of targets */
-	/* getting connected: one of these, or the link is up */
-	struct connector *connector;
-	struct handshake handshake;
-	bool is_shaking;
-	struct timer retry;
-	int64_t delay;	     /* until the next try, without jitter */
-	const char *trouble; /* told last; NULL: none since it was connected */
-	bool draining, stopped;
-};
-
-/* What a client's stream is joined to here. */
-struct target {
-	struct stream stream;
-	LIST_ENTRY(target) next;
-	struct provider *provider;
-	struct connector *connector; /* while it is being connected */
-	char client[FRAME_TEXT_MAX + 1];
-};
-
-/* -- targets -- */
-
-static void
-target_gone(struct stream *stream)
-{
-	struct target *target = CONTAINER_OF(stream, struct target, stream);
-	struct provider *provider = target->provider;
-
-	connector_cancel(target->connector);
-	LIST_REMOVE(target, next);
-	free(target);
-	provider->count--;
-	metrics_add(provider->tunnel.metrics, COUNTER_OPEN, -1);
-	service_left(provider->service);
-}
-
-static void
-target_connected(void *context, int fd, int error, const struct address *address)
-{
-	struct target *target = context;
-	char text[ADDRESS_TEXT_MAX];
-
-	target->connector = NULL;
-	if (fd != -1 && target->stream.state == STREAM_OPENING) {
-		stream_opened(&target->stream, fd);
-		return;
-	}
-	if (fd != -1) { /* its client has gone meanwhile */
-		close(fd);
-		return;
-	}
-	notice(NOTICE_VERBOSE, "cannot connect client %s to %s: %s", target->client,
-	    address_format(address, text), strerror(error));
-	metrics_add(target->provider->tunnel.metrics, COUNTER_REFUSED, 1);
-	stream_kill(&target->stream, FRAME_REFUSED);
-}
-
-static void
-tie_open(struct session *session, uint64_t id, const char *text)
-{
-	struct provider *provider = CONTAINER_OF(session, struct tie, session)->provider;
-	struct target *target = calloc(1, sizeof(*target));
-	unsigned char reason = FRAME_KILLED;
-	struct connector *connector;
-
-	if (target == NULL) {
-		notice(NOTICE_WARNING, "client dropped: %s", strerror(errno));
-		link_put(&session->link, FRAME_RESET, id, &reason, 1);
-		return;
-	}
-	target->provider = provider;
-	strlcpy(target->client, text, sizeof(target->client));
-	stream_init(&target->stream, &provider->tunnel, SIDE_SERVER, target_gone);
-	LIST_INSERT_HEAD(&provider->all, target, next);
-	provider->count++;
-	metrics_add(provider->tunnel.metrics, COUNTER_ACCEPTED, 1);
-	metrics_add(provider->tunnel.metrics, COUNTER_OPEN, 1);
-	stream_join(&target->stream, session, id, true);
-	notice(NOTICE_VERBOSE, "client %s", target->client);
-	connector = connector_start(provider->tunnel.loop, &provider->targets,
-	    provider->settings->connect_timeout, target_connected, target);
-	if (connector != NULL)
-		target->connector = connector;
-}
-
 /* -- the link -- */
-
-static void provider_connect(struct timer *timer);
 
 /* Try again after a while: with jitter, so that not all providers of a server come at once. */
 static void

@@ -332,7 +332,7 @@ def test_names_with_escape_sequences_do_not_reach_the_terminal(tunnel):
     server = tunnel.server()
     with Peer(tunnel.door, KEY) as peer:
         peer.link(name=b"\x1b[31mred")
-        server.wait_said("provider")
+        server.wait_said("connected from")
     assert "\x1b" not in server.stderr and "[31mred" in server.stderr
 
 

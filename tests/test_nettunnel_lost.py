@@ -174,6 +174,33 @@ def test_provider_of_the_same_command_line_is_the_same_provider(tunnel):
             assert recv_until_end(busy) == (b"", "reset")
 
 
+def test_provider_that_was_started_again_without_a_sign_of_its_end(tunnel):
+    with Server(quietly(hold)) as target:
+        server = tunnel.server("--ping", "500ms", "--hold", "1h")
+        first = tunnel.provider(target.address)
+        with connect(tunnel.address) as busy:
+            busy.sendall(b"something")
+            wait_until(lambda: first.metrics()["bytes received from clients"] == 9, "it is across")
+            first.signal(signal.SIGSTOP)  # as if its machine had lost power
+            tunnel.provider(target.address)
+            assert recv_until_end(busy) == (b"", "reset")
+            assert server.said("was started again; 1 of its clients are reset")
+
+
+def test_providers_of_one_name_that_both_live_both_serve(tunnel):
+    with Server(quietly(echo)) as target:
+        server = tunnel.server("--ping", "200ms")
+        first = tunnel.provider(target.address)
+        with connect(tunnel.address) as client:
+            client.sendall(b"first")
+            assert recv_exactly(client, 5) == b"first"
+            tunnel.provider(target.address)
+            time.sleep(1)
+            client.sendall(b"still")
+            assert recv_exactly(client, 5) == b"still"
+            assert server.metrics()["links that are up"] == 2 and first.alive
+
+
 def test_client_that_was_greeted_is_not_greeted_again(tunnel):
     def greet(sock, _number):
         sock.sendall(b"220 ready\r\n")
