@@ -9,7 +9,7 @@
 #include <pcap/pcap.h>
 #include <stdio_ext.h>
 
-#define READ_SIZE (256 * 1024)
+#define READ_SIZE (32 * 1024)
 #define SECONDS_MOST ((int64_t)1 << 33) /* nanoseconds of more might overflow */
 
 struct capture {
