@@ -55,7 +55,8 @@ piece_is_old(const struct flow *flow, const struct piece *piece)
 bool
 piece_is_next(const struct flow *flow, const struct piece *piece)
 {
-	return !flow->known || piece->place <= flow->next;
+	/* behind a FIN there is nothing that could be missing */
+	return !flow->known || flow->ended || piece->place <= flow->next;
 }
 
 bool
