@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "format/netlog/netlog.h"
@@ -14,7 +15,8 @@
 #include "format/writer.h"
 
 #define GZIP_LEVEL 6
-#define OPEN_MOST 256		       /* logs with a descriptor */
+#define OPEN_MOST 256		       /* logs with a descriptor, */
+#define OPEN_SHARE 4		       /* and no more than that part of what is allowed */
 #define BATCH_FIRST 4096	       /* room for payload that waits to be written */
 #define BATCH_MOST ((size_t)64 * 1024) /* then it is written */
 #define ENTRIES_MOST 512
@@ -39,7 +41,7 @@ struct import_root {
 	int index;
 	bool failed;
 	TAILQ_HEAD(import_logs, import_log) open, waiting; /* the longest idle first */
-	size_t open_count;
+	size_t open_count, open_most;
 	size_t memory;
 	size_t lines_used;
 	char lines[LINES_SIZE];
@@ -55,6 +57,16 @@ run_name(char run[INDEX_RUN_MAX])
 	snprintf(run, INDEX_RUN_MAX, "%012llx", (unsigned long long)(random >> 16));
 }
 
+static size_t
+descriptors_allowed(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / OPEN_SHARE > OPEN_MOST)
+		return OPEN_MOST;
+	return limit.rlim_cur > OPEN_SHARE ? (size_t)limit.rlim_cur / OPEN_SHARE : 1;
+}
+
 struct import_root *
 import_root_open(const char *name, bool gzip)
 {
@@ -67,6 +79,7 @@ import_root_open(const char *name, bool gzip)
 	}
 	root->name = name;
 	run_name(root->run);
+	root->open_most = descriptors_allowed();
 	TAILQ_INIT(&root->open);
 	TAILQ_INIT(&root->waiting);
 	root->root = log_root_open(&config);
@@ -140,7 +153,7 @@ static void
 log_opened(struct import_root *root, struct import_log *log)
 {
 	TAILQ_INSERT_TAIL(&root->open, log, open);
-	if (++root->open_count > OPEN_MOST) {
+	if (++root->open_count > root->open_most) {
 		struct import_log *first = TAILQ_FIRST(&root->open);
 		TAILQ_REMOVE(&root->open, first, open);
 		root->open_count--;
