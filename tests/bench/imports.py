@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import random
 import shutil
 import struct
 import subprocess
@@ -47,7 +48,7 @@ def capture_write(path, connections, size, segment):
     record, ip, tcp = struct.Struct("<IIII"), struct.Struct("!BBHHHBBH4s4s"), struct.Struct("!HHIIBBHHH")
     with open(path, "wb", buffering=1 << 20) as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
-        packets = segments(connections, size, os.urandom(segment))
+        packets = segments(connections, size, random.Random(7).randbytes(segment))
         for moment, (client, answers, seq, ack, flags, payload) in zip(itertools.count(0, 10), packets):
             who, port = bytes((10, 1, client // 60000, 1)), 1024 + client % 60000
             source, target = (SERVER, who) if answers else (who, SERVER)
@@ -63,7 +64,7 @@ def commands(build, capture, folder):
     return {
         "netlog": [os.path.join(build, "netlog"), "import", capture, os.path.join(folder, "log")],
         "tcpflow": ["tcpflow", "-r", capture, "-o", os.path.join(folder, "flows")],
-        "tshark": ["tshark", "-n", "-r", capture, "-q", "-z", "follow,tcp,raw,0"],
+        "tshark": ["tshark", "-n", "-d", "tcp.port==80,data", "-r", capture, "-q", "-z", "follow,tcp,raw,0"],
         "cat": ["cat", capture],
     }
 
@@ -94,7 +95,7 @@ def measure(bench, row):
             lent = bench.reserve.lend(out) if large else contextlib.nullcontext()
             with open(os.path.join(out, "printed"), "wb") as printed, lent:
                 begin = time.monotonic()
-                done = subprocess.run(command, stdout=printed, stderr=subprocess.DEVNULL, cwd=out, check=False)
+                done = subprocess.run(["timeout", "60", *command], stdout=printed, stderr=subprocess.DEVNULL, cwd=out, check=False)
                 took = time.monotonic() - begin
             if done.returncode != 0 or (peer == "netlog" and not whole(out, connections, size)):
                 bench.failed.add((peer, row))
