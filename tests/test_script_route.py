@@ -413,6 +413,17 @@ def test_a_server_may_be_given_beside_the_script(scripted, logroot):
     assert [e["server"] for e in logs.closed(logroot).values()] == [place(given.address), place(other.address)]
 
 
+def test_a_given_server_that_refuses(scripted, logroot):
+    """Without route() it is as without a script: tried once; and the script is told."""
+    port = free_port()
+    nr = scripted(ERRORS + "function client_data(data) end", target=("127.0.0.1", port))
+    get_nothing(nr.address)
+    log, event = only_log(nr, logroot)
+    assert event["end"] == "refused" and log.shape() == "c con"
+    nr.wait_said(f"no server 127.0.0.1:{port} 1")
+    assert len(nr.said("cannot connect to")) == 1
+
+
 @core
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM], ids=lambda n: n.name)
 def test_draining(scripted, logroot, number):
