@@ -1,4 +1,5 @@
 """Recipes of docs/cookbook.md, run as they stand there, but for ports and names."""
+import signal
 import ssl
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -8,8 +9,8 @@ import pytest
 from harness import logs
 from harness.cookbook import Shell, blocks, filled
 from harness.peers import Server, connect, recv_exactly
-from harness.proc import run, wait_until
-from harness.services import accepts, free_port
+from harness.proc import run, settled, wait_until
+from harness.services import Redis, accepts, free_port
 from harness.services_more import trusting
 
 SHOP = """#!/usr/bin/python3
@@ -104,3 +105,18 @@ def test_recording_inside_tls(folder):
             script = replay.replace("8445", str(ports["8445"])).replace("inside", f"inside_{found[0]}")
             with Shell(script, folder) as replaying:
                 replaying.ends(0)
+
+
+def test_tcpdump_to_regression_test(folder, root):
+    capture, replay = blocks("From a tcpdump to a regression test")
+    with Redis(folder / "redis") as redis:
+        with Shell(filled(capture, **{"6379": redis.port}).replace("tcpdump", "exec tcpdump -U --immediate-mode -B 65536 -Z root"), folder) as dump:
+            wait_until(lambda: (folder / "redis.pcap").exists() and (folder / "redis.pcap").stat().st_size, "tcpdump listens")
+            redis.cli(redis.port, "set", "name", "value")
+            redis.cli(redis.port, "get", "name")
+            settled(lambda: (folder / "redis.pcap").stat().st_size)
+            dump.child.send_signal(signal.SIGINT)
+            assert "0 packets dropped" in dump.ends(0)
+    with Shell("set -e\n" + filled(replay, **{"7777": free_port()}), folder) as shell:
+        assert "s hup" in shell.ends(0)
+    assert b"value" in logs.load(folder / "session", 2).bytes("s")
