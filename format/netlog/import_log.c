@@ -309,6 +309,7 @@ import_log_append(struct import_root *root, struct import_log *log, const struct
     const uint8_t *data)
 {
 	size_t size = (size_t)record->size;
+	uint8_t *at;
 
 	if (root->failed)
 		return;
@@ -323,13 +324,12 @@ import_log_append(struct import_root *root, struct import_log *log, const struct
 		log_failed(root, log);
 		return;
 	}
-	if (size > 0)
-		memcpy(log->bytes + log->used, data, size);
+	/* There may be no bytes yet to point to. */
+	at = size > 0 ? memcpy(log->bytes + log->used, data, size) : NULL;
 	if (record_joins(log, record))
 		log->entries[log->count - 1].record.size += size;
 	else
-		log->entries[log->count++] =
-		    (struct log_entry){.record = *record, .data = log->bytes + log->used};
+		log->entries[log->count++] = (struct log_entry){.record = *record, .data = at};
 	log->used += size;
 }
 
