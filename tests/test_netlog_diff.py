@@ -176,7 +176,7 @@ def test_usage(folder):
     assert "two recordings are compared, 3 given" in refused("diff", log, log, log)
     assert "no log of that name" in refused("diff", log, folder / "nothing")
     assert "standard input cannot be compared with itself" in refused("diff", "-", "-")
-    assert "option --ignore: matches the empty string" in refused("diff", "-i", "a*", log, log)
+    assert "--ignore: matches the empty string" in refused("diff", "-i", "a*", log, log)
     assert "nothing" in refused("diff", "-I", folder / "nothing", log, log)
     bad = folder / "bad"
     bad.write_text("fine\n(\n")

@@ -119,5 +119,5 @@ def test_quiet_and_wrong_use(folder):
     assert good("redact", "-q", "-e", "x", "-o", folder / "new", folder / "log") == ""
     assert "no expression given" in refused("redact", "-o", folder / "new", folder / "log")
     assert "no new logroot given" in refused("redact", "-e", "x", folder / "log")
-    assert "option -e" in refused("redact", "-e", "(", "-o", folder / "new", folder / "log")
-    assert "option -e" in refused("redact", "-e", "x*", "-o", folder / "new", folder / "log")
+    assert "--expression: " in refused("redact", "-e", "(", "-o", folder / "new", folder / "log")
+    assert "--expression: " in refused("redact", "-e", "x*", "-o", folder / "new", folder / "log")

@@ -37,17 +37,19 @@ def test_usage_errors_are_one_line_that_leads_to_the_help(folder):
     log = write(folder / "log_1")
     assert refused() == "netlog: no command given (try netlog --help)"
     assert refused("unify", "a", "b") == "netlog: unknown subcommand unify (try netlog --help)"
-    assert refused("--nonsense") == "netlog: unknown option --nonsense (try netlog --help)"
-    assert refused("list", "--nonsense") == "netlog: unknown option --nonsense (try netlog list --help)"
-    assert refused("show", "-k", log) == "netlog: unknown option -k (try netlog show --help)"
-    assert refused("show", log, "--side") == "netlog: option --side wants an argument (try netlog show --help)"
-    assert refused("merge", log, "-o") == "netlog: option -o wants an argument (try netlog merge --help)"
-    assert refused("check", "--repair=x", log) == "netlog: option --repair takes no argument (try netlog check --help)"
-    assert refused("show", "--side", "x", log).startswith("netlog: option --side: x is neither c nor s")
-    assert refused("cut", "--from", "soon", log).startswith("netlog: option --from: soon is no time")
-    assert refused("show", "--from", "-1", log).startswith("netlog: option --from: -1 is no time")
-    assert refused("show", "--color=red", log).startswith("netlog: option --color: red is none of")
-    assert refused("html", "--total", "much", log).startswith("netlog: option --total: much is no size")
+    assert refused("--nonsense") == "netlog: unknown option: --nonsense (try netlog --help)"
+    assert refused("--recording") == "netlog: option needs a value: --recording (try netlog --help)"
+    assert refused("show", "--hex", "-kq", log) == "netlog: unknown option: -k (try netlog show --help)"
+    assert refused("list", "--nonsense") == "netlog: unknown option: --nonsense (try netlog list --help)"
+    assert refused("show", "-k", log) == "netlog: unknown option: -k (try netlog show --help)"
+    assert refused("show", log, "--side") == "netlog: option needs a value: --side (try netlog show --help)"
+    assert refused("merge", log, "-o") == "netlog: option needs a value: -o (try netlog merge --help)"
+    assert refused("check", "--repair=x", log) == "netlog: option takes no value: --repair (try netlog check --help)"
+    assert refused("show", "--side", "x", log).startswith("netlog: --side: x is neither c nor s")
+    assert refused("cut", "--from", "soon", log).startswith("netlog: --from: soon is not a time")
+    assert refused("show", "--from", "-1", log).startswith("netlog: --from: -1 is not a time")
+    assert refused("show", "--color=red", log).startswith("netlog: --color: red is none of")
+    assert refused("html", "--total", "much", log).startswith("netlog: --total: much is not a size")
     assert "--grep" in refused("show", "--grep", "(", log)
     assert "--grep" in refused("show", "--grep", "x*", log)
 

@@ -81,9 +81,11 @@ check_run(struct invocation *invocation)
 const struct command check_command = {
     .name = "check",
     .summary = "tell whether logs are whole, and at which byte they are not",
-    .usage = "[--repair] log...",
-    .help =
-	"      --repair        cut damaged logs back to their whole records; what is cut off is\n"
-	"                      saved beside the log as <log>.damaged\n",
+    .usage = "[options] log...",
+    .about = "Tell whether logs are whole, and at which byte they are not. -v names those too\n"
+	     "that are. Exit status: 0 all are whole, 1 some are damaged, 2 they could not be\n"
+	     "read.\n",
+    .options = "      --repair                 cut damaged logs back to their whole records;\n"
+	       "                               what is cut off is saved beside them, as .damaged\n",
     .run = check_run,
 };

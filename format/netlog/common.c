@@ -16,47 +16,33 @@ static int stdout_error;
 static void
 help_print(const struct command *command)
 {
-	printf("usage: netlog %s %s\n\n%s\n\n%s%s", command->name, command->usage, command->summary,
-	    command->help, command->help[0] != '\0' ? "\n" : "");
-	printf("      --recording ID  only connections of the recorder's run with that id\n"
-	       "  -v, --verbose       say more\n"
-	       "  -q, --quiet         say less\n"
-	       "  -h, --help          this help\n"
-	       "  -V, --version       the version\n");
+	printf("usage: netlog %s %s\n\n%s\n%s", command->name, command->usage, command->about,
+	    command->options);
+	printf("      --recording ID           only connections of the recorder's run "
+	       "ID\n" COMMON_HELP);
 }
 
-/* The name of the option that getopt_long(3) has just refused. */
-static const char *
-option_name(const struct invocation *invocation, const struct option *options)
+const char *
+option_complaint(int mark, char *const *argv, const struct option *options)
 {
-	static char letter[3] = "-?";
+	static char text[256];
+	const char *what = mark == ':' ? "option needs a value" : "unknown option";
+	const char *word = argv[optind - 1];
+	char letter[] = {'-', (char)optopt, '\0'};
+	int length = (int)strlen(word);
 
-	for (; options->name != NULL; options++) {
-		if (optopt >= OPTION_RECORDING && options->val == optopt)
-			return options->name;
+	while (options->name != NULL && options->val != optopt)
+		options++;
+	/* a letter; the word may be the one before, as others may follow it */
+	if (optopt != 0 && (options->name == NULL || (mark == ':' && word[1] != '-'))) {
+		word = letter;
+		length = 2;
+	} else if (mark == '?' && optopt != 0) {
+		what = "option takes no value";
+		length = (int)strcspn(word, "=");
 	}
-	if (optopt > ' ' && optopt < 0x7f) {
-		letter[1] = (char)optopt;
-		return letter;
-	}
-	return text_name(invocation->argv[optind - 1]);
-}
-
-static int
-option_wrong(struct invocation *invocation, int option, const struct option *options)
-{
-	const char *name = option_name(invocation, options);
-	const char *dashes = optopt >= OPTION_RECORDING ? "--" : "";
-
-	if (option == ':')
-		invocation->status =
-		    usage_error(invocation, "option %s%s wants an argument", dashes, name);
-	else if (optopt >= OPTION_RECORDING)
-		invocation->status =
-		    usage_error(invocation, "option %s%s takes no argument", dashes, name);
-	else
-		invocation->status = usage_error(invocation, "unknown option %s", name);
-	return '?';
+	snprintf(text, sizeof(text), "%s: %.*s", what, length, word);
+	return text_name(text);
 }
 
 int
@@ -89,7 +75,9 @@ option_next(struct invocation *invocation, const char *letters, const struct opt
 			break;
 		case '?':
 		case ':':
-			return option_wrong(invocation, option, options);
+			invocation->status = usage_error(
+			    invocation, "%s", option_complaint(option, invocation->argv, options));
+			return '?';
 		default:
 			return option;
 		}
@@ -101,8 +89,8 @@ option_time(struct invocation *invocation, const char *name, const char *text, i
 {
 	if (units_parse_time(text, time) == 0)
 		return 0;
-	invocation->status =
-	    usage_error(invocation, "option %s: %s is no time", name, text_name(text));
+	invocation->status = usage_error(
+	    invocation, "%s: %s is not a time (such as 200ms, 5s, 2m)", name, text_name(text));
 	return -1;
 }
 
@@ -118,7 +106,7 @@ option_side(struct invocation *invocation, const char *text, int *side)
 		return 0;
 	}
 	invocation->status =
-	    usage_error(invocation, "option --side: %s is neither c nor s", text_name(text));
+	    usage_error(invocation, "--side: %s is neither c nor s", text_name(text));
 	return -1;
 }
 

@@ -116,11 +116,12 @@ cut_run(struct invocation *invocation)
 const struct command cut_command = {
     .name = "cut",
     .summary = "a part of a log, as a log on standard output",
-    .usage = "[--from T] [--to T] [--side c|s] log > part",
-    .help = "      --from T        keep what happened at or after this time of the log (seconds; "
-	    "20ms, 5m)\n"
-	    "      --to T          keep what happened before this time\n"
-	    "      --side c|s      keep what the client (c) or the server (s) did\n"
-	    "The con record is always kept, and all records keep their times.\n",
+    .usage = "[options] log > part",
+    .about = "Write a part of a log, as a log on standard output. The con record is always\n"
+	     "kept, and all records keep their times.\n",
+    .options = "      --from T                 keep what happened at or after this time of the\n"
+	       "                               log (seconds; 20ms, 5m)\n"
+	       "      --to T                   keep what happened before this time\n"
+	       "      --side c|s               keep what the client (c) or the server (s) did\n",
     .run = cut_run,
 };

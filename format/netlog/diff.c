@@ -213,9 +213,9 @@ diff_masks(struct diff *diff, int option)
 	char error[512];
 
 	if (option == 'i' && mask_set_add(&diff->masks, optarg, error, sizeof(error)) != 0)
-		return usage_error(diff->invocation, "option --ignore: %s", error);
+		return usage_error(diff->invocation, "--ignore: %s", error);
 	if (option == 'I' && mask_set_load(&diff->masks, optarg, error, sizeof(error)) != 0)
-		return usage_error(diff->invocation, "option --ignore-file: %s", error);
+		return usage_error(diff->invocation, "--ignore-file: %s", error);
 	return STATUS_OK;
 }
 
@@ -231,21 +231,21 @@ diff_option(struct diff *diff, int option)
 		diff->config.sizes_only = strcmp(optarg, "size") == 0;
 		if (diff->config.sizes_only || strcmp(optarg, "bytes") == 0)
 			return STATUS_OK;
-		return usage_error(diff->invocation,
-		    "option --compare: %s is neither bytes nor size", text_name(optarg));
+		return usage_error(
+		    diff->invocation, "--compare: %s is neither bytes nor size", text_name(optarg));
 	case 'o':
 		if (report_format_parse(optarg, &diff->format) == 0)
 			return STATUS_OK;
 		return usage_error(diff->invocation,
-		    "option --output: %s is none of text, json, tap, junit", text_name(optarg));
+		    "--output: %s is none of text, json, tap, junit", text_name(optarg));
 	case OPTION_COLOUR:
 		diff->colour = optarg == NULL || strcmp(optarg, "always") == 0 ? 1
 			       : strcmp(optarg, "never") == 0		       ? 0
 									       : -1;
 		if (diff->colour >= 0 || strcmp(optarg, "auto") == 0)
 			return STATUS_OK;
-		return usage_error(diff->invocation,
-		    "option --color: %s is none of always, never, auto", text_name(optarg));
+		return usage_error(diff->invocation, "--color: %s is none of always, never, auto",
+		    text_name(optarg));
 	default:
 		return diff->invocation->status;
 	}
@@ -308,16 +308,17 @@ release:
 const struct command diff_command = {
     .name = "diff",
     .summary = "what two recordings differ in",
-    .usage = "[-q] [-i RE] [-I FILE] [-C bytes|size] [-o text|json|tap|junit] A B",
-    .help =
-	"  -i, --ignore RE         bytes that match are equal whatever they are; repeatable\n"
-	"  -I, --ignore-file FILE  read such patterns, one a line\n"
-	"  -C, --compare WHAT      compare the bytes (default), or only how many they are: size\n"
-	"  -o, --output FORMAT     the report as text (default), json, tap or junit\n"
-	"      --color WHEN        always, never, or auto: on a terminal unless NO_COLOR is set\n"
-	"A and B are a log or a logroot each. Logs are compared by number if both have the same\n"
-	"numbers, else in order: what either side sent, however it was cut into records, and how\n"
-	"it ended. -q reports nothing. Exit status: 0 they are the same, 1 they differ, 2 they\n"
-	"could not be compared.\n",
+    .usage = "[options] A B",
+    .about = "Tell what two recordings differ in. A and B are a log or a logroot each. Logs\n"
+	     "are compared by number if both have the same numbers, else in order: what either\n"
+	     "side sent, however it was cut into records, and how it ended. -q tells nothing.\n"
+	     "Exit status: 0 they are the same, 1 they differ, 2 they could not be compared.\n",
+    .options = "  -i, --ignore REGEX           bytes that match are equal whatever they are;\n"
+	       "                               repeatable\n"
+	       "  -I, --ignore-file FILE       read such patterns, one a line\n"
+	       "  -C, --compare WHAT           bytes (default), or size: only how many they are\n"
+	       "  -o, --output FORMAT          the report: text (default), json, tap or junit\n"
+	       "      --color WHEN             always, never, or auto (default): on a terminal\n"
+	       "                               unless NO_COLOR is set\n",
     .run = diff_run,
 };

@@ -289,8 +289,8 @@ option_amount(struct invocation *invocation, const char *name, uint64_t *amount)
 {
 	if (units_parse_size(optarg, amount) == 0)
 		return 0;
-	invocation->status =
-	    usage_error(invocation, "option %s: %s is no size", name, text_name(optarg));
+	invocation->status = usage_error(
+	    invocation, "%s: %s is not a size (such as 64k, 10M, 2G)", name, text_name(optarg));
 	return -1;
 }
 
@@ -337,12 +337,12 @@ html_run(struct invocation *invocation)
 const struct command html_command = {
     .name = "html",
     .summary = "one page for the browser: timeline of both sides, bytes, search",
-    .usage = "[--per-record SIZE] [--total SIZE] [--records N] log... > report.html",
-    .help =
-	"      --per-record SIZE  the page holds that many bytes of a record at most (256k)\n"
-	"      --total SIZE       and that many of all, in the order of time (32M)\n"
-	"      --records N        and that many records (250000)\n"
-	"The page is one file, works without network, and never runs what was recorded. What is\n"
-	"left out of it is told in it and on standard error (not with -q).\n",
+    .usage = "[options] log... > report.html",
+    .about = "Write one page for the browser: timeline of both sides, bytes, search. It works\n"
+	     "without network, and never runs what was recorded. What is left out of it is\n"
+	     "told in it and on standard error (not with -q).\n",
+    .options = "      --per-record SIZE        bytes of a record at most (256k)\n"
+	       "      --total SIZE             bytes of all at most, in the order of time (32M)\n"
+	       "      --records N              records at most (250000)\n",
     .run = html_run,
 };

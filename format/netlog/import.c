@@ -295,7 +295,7 @@ import_file(
 	if (capture == NULL)
 		warnx("%s: %s", import->name, text_name(error));
 	else if (filter != NULL && capture_filter(capture, filter) != 0)
-		warnx("option --filter: %s", text_name(capture_message(capture)));
+		warnx("--filter: %s", text_name(capture_message(capture)));
 	else if (root == NULL && own == NULL)
 		warn(NULL);
 	else
@@ -339,10 +339,10 @@ import_run(struct invocation *invocation)
 const struct command import_command = {
     .name = "import",
     .summary = "make logs of a packet capture",
-    .usage = "[-z] [-F FILTER] capture [logroot]",
-    .help = "  -F, --filter EXPR   take only packets that match, pcap-filter(7)\n"
-	    "  -z, --gzip          write .gz logs\n"
-	    "The logroot is continued if it has logs already; by default it is the capture's name\n"
-	    "without suffix, in the current directory.\n",
+    .usage = "[options] capture [logroot]",
+    .about = "Make logs of a packet capture. The logroot is continued if it has logs already;\n"
+	     "by default it is the capture's name without suffix, in the current directory.\n",
+    .options = "  -F, --filter EXPR            take only packets that match, pcap-filter(7)\n"
+	       "  -z, --gzip                   write .gz logs\n",
     .run = import_run,
 };

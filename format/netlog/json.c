@@ -84,10 +84,11 @@ json_run(struct invocation *invocation)
 const struct command json_command = {
     .name = "json",
     .summary = "one JSON object a record, payload in base64",
-    .usage = "[--recording ID] log...",
-    .help = "Each line is "
-	    "{\"log\",\"n\",\"side\":\"c|s\",\"time\",\"type\":\"con|data|hup|err\",\"size\","
-	    "\"data\"};\n"
-	    "size and data stand in data records only.\n",
+    .usage = "[options] log...",
+    .about = "Print one JSON object a record:\n"
+	     "{\"log\",\"n\",\"side\":\"c|s\",\"time\",\"type\":\"con|data|hup|err\",\"size\","
+	     "\"data\"}\n"
+	     "with the payload in base64; size and data stand in data records only.\n",
+    .options = "",
     .run = json_run,
 };

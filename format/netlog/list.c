@@ -210,13 +210,13 @@ list_run(struct invocation *invocation)
 
 const struct command list_command = {
     .name = "list",
-    .summary = "a table of connections: number, start, duration, client, server, bytes, end",
-    .usage = "[--recording ID] [log...]",
-    .help =
-	"Without a log, all logroots in the current directory are listed. Starts are local time\n"
-	"where the index knows it, else seconds since the recorder started. The last column is\n"
-	"the record that ended the connection, - if there is none (yet), \"cut\" if the log ends\n"
-	"inside a record. -v adds the recorder's run and the log's name, -q leaves the header "
-	"out.\n",
+    .summary = "a table of connections, with their addresses, sizes and ends",
+    .usage = "[options] [log...]",
+    .about = "Print a table of connections. Without a log, of all logroots in the current\n"
+	     "directory. Starts are local time where the index knows it, else seconds since\n"
+	     "the recorder started. The last column is the record that ended the connection,\n"
+	     "- if there is none (yet), \"cut\" if the log ends inside a record. -v adds the\n"
+	     "recorder's run and the log's name, -q leaves the header out.\n",
+    .options = "",
     .run = list_run,
 };

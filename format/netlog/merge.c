@@ -192,11 +192,11 @@ merge_run(struct invocation *invocation)
 const struct command merge_command = {
     .name = "merge",
     .summary = "join recordings under one logroot, on one clock",
-    .usage = "[-z] -o NEWROOT logroot...",
-    .help = "  -o, --output ROOT   the logroot to write; it is continued if it has logs already\n"
-	    "  -z, --gzip          write .gz logs\n"
-	    "Connections are numbered anew in the order of their starts, times count from the "
-	    "earliest\n"
-	    "recording's start, parts of a split log are joined.\n",
+    .usage = "[options] -o NEWROOT logroot...",
+    .about = "Join recordings under one logroot. Connections are numbered anew in the order of\n"
+	     "their starts, times count from the earliest recording's start, parts of a split\n"
+	     "log are joined.\n",
+    .options = "  -o, --output ROOT            the logroot to write, continued if it has logs\n"
+	       "  -z, --gzip                   write .gz logs\n",
     .run = merge_run,
 };

@@ -38,10 +38,11 @@ help_print(void)
 	    "A log is a file, a .gz, - (standard input), or a logroot: all its connections.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
-	printf("\n  -h, --help     this help; netlog command --help tells a command's options\n"
-	       "  -V, --version  the version\n\n"
-	       "Exit status: 0 success, 1 a log is damaged or recordings differ, 2 usage or "
-	       "environment error.\n");
+	printf(
+	    "\nnetlog command --help tells a command's own options.\n\n"
+	    "      --recording ID           only connections of the recorder's run ID\n" COMMON_HELP
+	    "\nExit status: 0 success, 1 a log is damaged or recordings differ, 2 usage or\n"
+	    "environment error.\n");
 }
 
 static const struct command *
@@ -77,7 +78,8 @@ global_options(int argc, char **argv, int *at, int *status)
 		case OPTION_RECORDING:
 			break;
 		default:
-			warnx("unknown option %s (try netlog --help)", text_name(argv[optind - 1]));
+			warnx(
+			    "unknown option: %s (try netlog --help)", text_name(argv[optind - 1]));
 			*status = STATUS_ERROR;
 			return -1;
 		}

@@ -23,7 +23,8 @@ struct command {
 	const char *name;
 	const char *summary; /* a few words, for `netlog --help` */
 	const char *usage;   /* its synopsis behind "netlog name " */
-	const char *help;    /* its own options, a line each */
+	const char *about;   /* what it does, in sentences, for its own --help */
+	const char *options; /* its own, a line each */
 	int (*run)(struct invocation *invocation);
 };
 
@@ -42,6 +43,11 @@ struct invocation {
 /* A command's options begin with its own letters; these are common to all. */
 #define COMMON_LETTERS "hVvq"
 enum { OPTION_RECORDING = 256, OPTION_OWN }; /* values of long options without a letter */
+#define COMMON_HELP                                                                                \
+	"  -v, --verbose                say more\n"                                                \
+	"  -q, --quiet                  say less\n"                                                \
+	"  -h, --help                   print this help\n"                                         \
+	"  -V, --version                print the version\n"
 #define COMMON_OPTIONS                                                                             \
 	{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'},                     \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, 'q'},                \
@@ -56,6 +62,10 @@ enum { OPTION_RECORDING = 256, OPTION_OWN }; /* values of long options without a
  * printed, or a wrong option reported).
  */
 int option_next(struct invocation *invocation, const char *letters, const struct option *options);
+
+/* What is wrong with what getopt_long(3) has just refused with `mark`, '?' or ':'; valid until the
+ * next call. `options` has a row for each option, those of a letter too. */
+const char *option_complaint(int mark, char *const *argv, const struct option *options);
 
 /* The time of an option's argument, in nanoseconds. Returns 0, or -1 after a message. */
 int option_time(struct invocation *invocation, const char *name, const char *text, int64_t *time);

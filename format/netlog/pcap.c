@@ -186,7 +186,7 @@ option_peer(struct export *export, const char *name, enum side side)
 	if (problem == NULL)
 		return 0;
 	export->invocation->status =
-	    usage_error(export->invocation, "option %s: %s: %s", name, text_name(optarg), problem);
+	    usage_error(export->invocation, "%s: %s: %s", name, text_name(optarg), problem);
 	return -1;
 }
 
@@ -199,7 +199,7 @@ option_mss(struct export *export)
 	if (problem == NULL)
 		return 0;
 	export->invocation->status = usage_error(export->invocation,
-	    "option --mss: %s is no number from 1 to %d", text_name(optarg), SEGMENT_MSS_MAX);
+	    "--mss: %s is no number from 1 to %d", text_name(optarg), SEGMENT_MSS_MAX);
 	return -1;
 }
 
@@ -210,7 +210,7 @@ option_format(struct export *export)
 		export->format = CAPTURE_PCAP;
 	else if (strcmp(optarg, "pcapng") != 0) {
 		export->invocation->status = usage_error(export->invocation,
-		    "option -F: %s is neither pcapng nor pcap", text_name(optarg));
+		    "--format: %s is neither pcapng nor pcap", text_name(optarg));
 		return -1;
 	}
 	return 0;
@@ -263,15 +263,15 @@ pcap_run(struct invocation *invocation)
 const struct command pcap_command = {
     .name = "pcap",
     .summary = "write logs as a capture file, for Wireshark and tcpdump",
-    .usage = "[-w FILE] [-F pcapng|pcap] [--client A] [--server A] [--mss N] log...",
-    .help =
-	"  -w, --write FILE     the capture file; standard output by default\n"
-	"  -F, --format FORMAT  pcapng (default), or classic pcap\n"
-	"      --client A       the clients' address: 192.0.2.7, 192.0.2.7:4000, [::1]:4000 or "
-	":4000\n"
-	"      --server A       the server's\n"
-	"      --mss N          bytes of a segment at most (1460, over IPv6 1440)\n"
-	"Addresses and times are those of the index. Without it clients are " SEGMENT_CLIENT ",\n"
-	"...:49153 and so on, the server is " SEGMENT_SERVER ", and times count from 1970-01-01.\n",
+    .usage = "[options] log...",
+    .about = "Write logs as a capture file, for Wireshark and tcpdump. Addresses and times are\n"
+	     "those of the index. Without it clients are " SEGMENT_CLIENT ", ...:49153 and so on,\n"
+	     "the server is " SEGMENT_SERVER ", and times count from 1970-01-01.\n",
+    .options = "  -w, --write FILE             the capture file; standard output by default\n"
+	       "  -F, --format FORMAT          pcapng (default), or classic pcap\n"
+	       "      --client A               the clients' address: 192.0.2.7, 192.0.2.7:4000,\n"
+	       "                               [::1]:4000 or :4000\n"
+	       "      --server A               the server's\n"
+	       "      --mss N                  bytes of a segment at most (1460, over IPv6 1440)\n",
     .run = pcap_run,
 };

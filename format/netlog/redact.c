@@ -38,7 +38,7 @@ pattern_add(struct redact *redact, const char *text)
 	patterns[redact->pattern_count] = pattern_new(text, error, sizeof(error));
 	if (patterns[redact->pattern_count] == NULL) {
 		redact->invocation->status =
-		    usage_error(redact->invocation, "option -e: %s", error);
+		    usage_error(redact->invocation, "--expression: %s", error);
 		return -1;
 	}
 	redact->pattern_count++;
@@ -240,12 +240,12 @@ redact_run(struct invocation *invocation)
 const struct command redact_command = {
     .name = "redact",
     .summary = "overwrite by X what matches, for logs that are given away",
-    .usage = "[-z] -e RE [-e RE] -o NEWROOT log...",
-    .help =
-	"  -e, --expression RE an extended regular expression; what it matches, also across "
-	"records\n"
-	"                      of one side, is overwritten by as many X; repeatable\n"
-	"  -o, --output ROOT   the logroot to write; logs keep their numbers if it has none yet\n"
-	"  -z, --gzip          write .gz logs\n",
+    .usage = "[options] -e REGEX -o NEWROOT log...",
+    .about = "Overwrite by X what matches, for logs that are given away.\n",
+    .options = "  -e, --expression REGEX       what it matches, also across records of one side,\n"
+	       "                               is overwritten by as many X; repeatable\n"
+	       "  -o, --output ROOT            the logroot to write; logs keep their numbers if\n"
+	       "                               it has none yet\n"
+	       "  -z, --gzip                   write .gz logs\n",
     .run = redact_run,
 };

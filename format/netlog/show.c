@@ -294,7 +294,7 @@ option_colour(struct show *show, const char *when)
 		show->transcript.colour = false;
 	else if (strcmp(when, "auto") != 0) {
 		show->invocation->status = usage_error(show->invocation,
-		    "option --color: %s is none of always, never, auto", text_name(when));
+		    "--color: %s is none of always, never, auto", text_name(when));
 		return -1;
 	}
 	return 0;
@@ -309,7 +309,7 @@ option_grep(struct show *show, const char *text)
 	show->pattern = pattern_new(text, error, sizeof(error));
 	if (show->pattern != NULL)
 		return 0;
-	show->invocation->status = usage_error(show->invocation, "option --grep: %s", error);
+	show->invocation->status = usage_error(show->invocation, "--grep: %s", error);
 	return -1;
 }
 
@@ -379,21 +379,21 @@ show_run(struct invocation *invocation)
 const struct command show_command = {
     .name = "show",
     .summary = "what passed, readable; several logs interleave in time",
-    .usage = "[-f] [-x] [--side c|s] [--from T] [--to T] [--grep RE] [--slow T] log...",
-    .help = "  -f, --follow        go on with what is written to the logs, and with new ones, "
-	    "until INT\n"
-	    "  -x, --hex           payload as a hexdump\n"
-	    "      --side c|s      only what the client (c) or the server (s) did\n"
-	    "      --from T        only what happened at or after this time of the log (seconds; "
-	    "20ms, 5m)\n"
-	    "      --to T          only what happened before this time\n"
-	    "      --grep RE       only records with a match of this extended regular expression, "
-	    "which may\n"
-	    "                      span records of one side\n"
-	    "      --slow T        only turns whose response took at least T\n"
-	    "      --color WHEN    always, never, or auto: on a terminal unless NO_COLOR is set\n"
-	    "Header lines tell time, connection, side (c> client, <s server), size, and behind "
-	    "\"after\"\n"
-	    "the response time. -v adds the wall clock where the index knows it.\n",
+    .usage = "[options] log...",
+    .about = "Print what passed, readable; several logs interleave in time. A header line\n"
+	     "tells time, connection, side (c> client, <s server), size, and after \"after\" the\n"
+	     "response time. -v adds the wall clock where the index knows it.\n",
+    .options = "  -f, --follow                 go on with what is written to the logs, and with\n"
+	       "                               new ones, until INT\n"
+	       "  -x, --hex                    payload as a hexdump\n"
+	       "      --side c|s               only what the client (c) or the server (s) did\n"
+	       "      --from T                 only what happened at or after this time of the\n"
+	       "                               log (seconds; 20ms, 5m)\n"
+	       "      --to T                   only what happened before this time\n"
+	       "      --grep REGEX             only records with a match, which may span records\n"
+	       "                               of one side\n"
+	       "      --slow T                 only turns whose response took at least T\n"
+	       "      --color WHEN             always, never, or auto (default): on a terminal\n"
+	       "                               unless NO_COLOR is set\n",
     .run = show_run,
 };

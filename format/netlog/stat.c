@@ -287,9 +287,10 @@ stat_run(struct invocation *invocation)
 const struct command stat_command = {
     .name = "stat",
     .summary = "bytes, rates, response-time percentiles and histogram",
-    .usage = "[-v] [--recording ID] log...",
-    .help =
-	"A turn is what the client sends until the server answers; its response time is that from\n"
-	"the client's last byte to the server's first. -v shows each log, then the total.\n",
+    .usage = "[options] log...",
+    .about = "Print bytes, rates, response-time percentiles and a histogram. A turn is what\n"
+	     "the client sends until the server answers; its response time is that from the\n"
+	     "client's last byte to the server's first. -v shows each log, then the total.\n",
+    .options = "",
     .run = stat_run,
 };
