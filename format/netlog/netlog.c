@@ -78,8 +78,7 @@ global_options(int argc, char **argv, int *at, int *status)
 		case OPTION_RECORDING:
 			break;
 		default:
-			warnx(
-			    "unknown option: %s (try netlog --help)", text_name(argv[optind - 1]));
+			warnx("%s (try netlog --help)", option_complaint(option, argv, options));
 			*status = STATUS_ERROR;
 			return -1;
 		}
