@@ -148,3 +148,9 @@ connector_cancel(struct connector *connector)
 	if (connector->watch.fd != -1)
 		close(connector->watch.fd);
 }
+
+int
+connector_descriptor(const struct connector *connector)
+{
+	return connector->watch.fd;
+}

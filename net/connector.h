@@ -18,6 +18,9 @@ struct connector *connector_start(struct loop *loop, const struct address_list *
     int64_t timeout, void (*done)(void *context, int fd, int error, const struct address *address),
     void *context);
 
+/* The descriptor of the attempt under way, lent; -1: none at this moment. */
+int connector_descriptor(const struct connector *connector);
+
 /* Give up; `done` is not called. NULL is harmless. */
 void connector_cancel(struct connector *connector);
 

@@ -22,6 +22,9 @@ enum counter {
 	COUNTER_SCRIPT_FAILURES, /* connections that their script has failed */
 	COUNTER_PAUSED_ACCEPTS,	 /* times that accepting paused for want of descriptors */
 	COUNTER_CAPTURE_DROPPED, /* connections that a live capture ended, its reader being slow */
+	COUNTER_PACKETS,	 /* taken from a live capture or capture file */
+	COUNTER_PACKETS_DROPPED, /* of a live capture, by the kernel */
+	COUNTER_GAPS,		 /* captured connections that ended because bytes are missing */
 	COUNTER_LINKS,		 /* tunnel links that are up (a gauge) */
 	COUNTER_LINKS_LOST,	 /* tunnel links whose connection was lost */
 	COUNTER_LINKS_RESUMED,	 /* of these, continued on a new connection */
@@ -37,7 +40,8 @@ enum metrics_section {
 	METRICS_LOGS = 1,
 	METRICS_TUNNEL = 2,
 	METRICS_CAPTURE = 4,
-	METRICS_SCRIPT = 8
+	METRICS_SCRIPT = 8,
+	METRICS_SNIFFER = 16
 };
 
 struct metrics_about {

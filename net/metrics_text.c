@@ -23,6 +23,11 @@ static const struct metrics_about about[COUNTER_COUNT] = {
 	"times that accepting paused for want of descriptors"},
     [COUNTER_CAPTURE_DROPPED] = {"capture_dropped_total", "counter",
 	"connections that ended early in the live capture"},
+    [COUNTER_PACKETS] = {"packets_total", "counter", "packets captured"},
+    [COUNTER_PACKETS_DROPPED] = {"packets_dropped_total", "counter",
+	"packets that the kernel dropped"},
+    [COUNTER_GAPS] = {"gaps_total", "counter",
+	"captured connections that ended because bytes are missing"},
     [COUNTER_LINKS] = {"links_open", "gauge", "links that are up"},
     [COUNTER_LINKS_LOST] = {"links_lost_total", "counter", "links whose connection was lost"},
     [COUNTER_LINKS_RESUMED] = {"links_resumed_total", "counter",
@@ -37,6 +42,9 @@ static const struct metrics_about about[COUNTER_COUNT] = {
 
 /* Which section a counter belongs to; 0: every command has it. */
 static const unsigned sections[COUNTER_COUNT] = {
+    [COUNTER_PACKETS] = METRICS_SNIFFER,
+    [COUNTER_PACKETS_DROPPED] = METRICS_SNIFFER,
+    [COUNTER_GAPS] = METRICS_SNIFFER,
     [COUNTER_CAPTURE_DROPPED] = METRICS_CAPTURE,
     [COUNTER_SCRIPT_FAILURES] = METRICS_SCRIPT,
     [COUNTER_RECORDED_BYTES] = METRICS_LOGS,

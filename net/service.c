@@ -59,6 +59,13 @@ service_signal(void *context, int signal)
 	notice(NOTICE_INFO, "waiting for %zu connections to end", service_count(service));
 }
 
+void
+service_quit(struct service *service)
+{
+	if (!service->stopping)
+		service_signal(service, SIGQUIT);
+}
+
 static void
 service_usr1(void *context, int signal)
 {

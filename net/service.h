@@ -49,6 +49,9 @@ void service_release(struct service *service);
  */
 int service_run(struct service *service);
 
+/* End as if QUIT had come: there will be no more clients. */
+void service_quit(struct service *service);
+
 /* For owners of `ops`: a client has gone. */
 void service_left(struct service *service);
 

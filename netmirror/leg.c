@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/socket.h"
 #include "netmirror/leg_private.h"
 
 #define MILLISECOND (INT64_C(1000) * 1000)
@@ -94,6 +95,9 @@ leg_over(struct leg *leg, bool reset)
 		tally_add(leg->target->tally, TARGET_OPEN, -1);
 	}
 	leg->state = LEG_OVER;
+	if (leg->own != NULL)
+		own_remove(set->own, leg->own, loop_now(leg_loop(leg)));
+	leg->own = NULL;
 	leg_clear(leg);
 	loop_timer_cancel(leg_loop(leg), &leg->timer);
 	if (leg->is_left) {
@@ -406,6 +410,23 @@ leg_tell_refused(struct leg *leg, int error)
 	    "cannot connect to observer %s: %s", tally->name, leg->reason);
 }
 
+/* Have it known that the connection of `fd` is ours. */
+static void
+leg_own(struct leg *leg, int fd)
+{
+	struct leg_set *set = leg->set;
+	struct address local;
+
+	if (set->own == NULL || fd == -1 || leg->target->addresses.items[0].port != set->own->port)
+		return;
+	socket_name(fd, &local);
+	if (local.family == AF_UNIX || local.family == 0)
+		return;
+	if (leg->own != NULL)
+		own_remove(set->own, leg->own, loop_now(leg_loop(leg)));
+	leg->own = own_add(set->own, &local);
+}
+
 static void
 leg_connected(void *context, int fd, int error, const struct address *address)
 {
@@ -428,6 +449,7 @@ leg_connected(void *context, int fd, int error, const struct address *address)
 	tally->refused = 0;
 	leg->end.watch.fd = fd;
 	leg->state = LEG_OPEN;
+	leg_own(leg, fd);
 	if (STAILQ_EMPTY(&leg->queue) && leg->finish != LEG_GOES_ON)
 		leg_conclude(leg);
 	leg_flush(leg);
@@ -449,4 +471,6 @@ leg_start(struct leg *leg, struct leg_set *set, const struct target *target,
 	timer_init(&leg->timer, leg_timer);
 	leg->connector = connector_start(
 	    leg_loop(leg), &target->addresses, set->connect_timeout, leg_connected, leg);
+	if (leg->connector != NULL)
+		leg_own(leg, connector_descriptor(leg->connector));
 }

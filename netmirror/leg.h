@@ -15,6 +15,7 @@
 #include "net/notice.h"
 #include "net/observer.h"
 #include "net/service.h"
+#include "netmirror/own.h"
 #include "netmirror/target.h"
 
 struct leg;
@@ -38,6 +39,7 @@ struct leg_set {
 	int64_t patience_until;	     /* 0: there is else */
 	struct timer lag;	     /* brings TARGET_LAG up to date while legs wait */
 	struct notice_ration ration; /* of words about dropped legs */
+	struct own_set *own;	     /* where legs are known by their addresses; NULL: nowhere */
 };
 
 enum leg_state {
@@ -75,6 +77,7 @@ struct leg {
 	const char *reason; /* LEG_OVER: why it ended before its time; NULL: it did not */
 	struct end end;
 	struct connector *connector;
+	struct own *own; /* in set->own; NULL: not there */
 	STAILQ_HEAD(, piece) queue;
 	size_t held; /* memory held by the queue */
 	bool ended;  /* the observer's FIN was received */

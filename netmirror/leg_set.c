@@ -78,7 +78,7 @@ leg_set_patience(struct timer *timer)
 	struct service *service = set->service;
 	int64_t now = loop_now(service->loop);
 
-	if (service->relays.count == 0 && set->patience_until == 0)
+	if (service->ops->count(service->context) == set->held && set->patience_until == 0)
 		set->patience_until = now + service->grace;
 	if (set->patience_until != 0 && set->patience_until <= now && set->held > 0) {
 		notice(NOTICE_WARNING, "grace time is over: %zu connections to observers are ended",

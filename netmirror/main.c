@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/notice.h"
+#include "netmirror/capture.h"
 #include "netmirror/entrances.h"
 #include "netmirror/reload.h"
 #include "netmirror/settings.h"
@@ -20,7 +21,10 @@ struct netmirror {
 	struct site_common common;
 	struct entrances entrances;
 	struct reload *reload;
-	struct report *report; /* --compare; NULL: observers' answers are dropped */
+	struct site *captured; /* --capture; NULL: clients are proxied */
+	struct mirror_capture *capture;
+	size_t max_connections; /* that there are descriptors for */
+	struct report *report;	/* --compare; NULL: observers' answers are dropped */
 	struct answers_set answers;
 };
 
@@ -31,7 +35,10 @@ netmirror_count(void *context)
 {
 	const struct netmirror *netmirror = context;
 
-	return netmirror->front.service.relays.count + netmirror->common.legs.held;
+	size_t count = netmirror->front.service.relays.count + netmirror->common.legs.held;
+
+	return netmirror->capture != NULL ? count + mirror_capture_count(netmirror->capture)
+					  : count;
 }
 
 static void
@@ -39,6 +46,8 @@ netmirror_drain(void *context)
 {
 	struct netmirror *netmirror = context;
 
+	if (netmirror->capture != NULL)
+		mirror_capture_drain(netmirror->capture);
 	leg_set_drain(&netmirror->common.legs);
 }
 
@@ -47,6 +56,8 @@ netmirror_stop(void *context)
 {
 	struct netmirror *netmirror = context;
 
+	if (netmirror->capture != NULL)
+		mirror_capture_stop(netmirror->capture);
 	relay_set_stop(&netmirror->front.service.relays);
 	leg_set_stop(&netmirror->common.legs);
 }
@@ -67,6 +78,8 @@ netmirror_measure(void *context)
 {
 	struct netmirror *netmirror = context;
 
+	if (netmirror->capture != NULL)
+		mirror_capture_measure(netmirror->capture);
 	leg_set_measure(&netmirror->common.legs);
 }
 
@@ -87,10 +100,11 @@ prepare(struct netmirror *netmirror)
 	struct service *service = &netmirror->front.service;
 	size_t descriptors = service_raise_descriptors();
 	size_t left = descriptors / 8 < LEFT_MAX ? descriptors / 8 : LEFT_MAX;
+	size_t legs = 1 + config_observers_max(&settings->config);
 
-	if (front_init(&netmirror->front, &settings->front,
-		1 + config_observers_max(&settings->config), left, entrance_accept) == -1)
+	if (front_init(&netmirror->front, &settings->front, legs, left, entrance_accept) == -1)
 		exit(2);
+	netmirror->max_connections = service_max_relays(descriptors - left, legs);
 	service->ops = &service_ops;
 	service->context = netmirror;
 	common->front = &netmirror->front;
@@ -126,12 +140,49 @@ prepare_comparison(struct netmirror *netmirror)
 }
 
 static void
+capture_finished(void *context)
+{
+	struct netmirror *netmirror = context;
+
+	service_quit(&netmirror->front.service);
+}
+
+static void
+start_capture(struct netmirror *netmirror)
+{
+	struct settings *settings = &netmirror->settings;
+	struct capture_config config = {.common = &netmirror->common,
+	    .port = settings->port,
+	    .interfaces = settings->interfaces,
+	    .interface_count = settings->interface_count,
+	    .filter = settings->filter,
+	    .file = settings->read,
+	    .buffer = settings->buffer,
+	    .answers = settings->compare != COMPARE_NONE || settings->front.recorder.root != NULL,
+	    .connections = netmirror->max_connections,
+	    .idle_timeout = settings->front.idle_timeout,
+	    .finished = capture_finished,
+	    .context = netmirror};
+
+	netmirror->captured = site_new(&netmirror->common, &settings->config.proxies[0]);
+	if (netmirror->captured == NULL)
+		err(2, NULL);
+	config.site = netmirror->captured;
+	netmirror->front.metrics.sections |= METRICS_SNIFFER;
+	netmirror->capture = mirror_capture_new(&config);
+	if (netmirror->capture == NULL)
+		exit(2);
+}
+
+static void
 start(struct netmirror *netmirror)
 {
 	struct settings *settings = &netmirror->settings;
 
-	if (entrances_apply(&netmirror->entrances, &settings->config,
-		settings->file == NULL ? &settings->front : NULL) == -1)
+	if (settings->capture)
+		start_capture(netmirror);
+	else if (entrances_apply(&netmirror->entrances, &settings->config,
+		     settings->file == NULL ? &settings->front : NULL) == -1)
 		exit(2);
 	if (settings->file != NULL) {
 		netmirror->reload =
@@ -152,6 +203,8 @@ finish(struct netmirror *netmirror)
 
 	/* Legs may be left that a further signal did not wait for. */
 	netmirror_stop(netmirror);
+	mirror_capture_free(netmirror->capture);
+	site_leave(netmirror->captured);
 	reload_free(netmirror->reload);
 	entrances_release(&netmirror->entrances);
 	tally_set_tell(&netmirror->common.tallies);

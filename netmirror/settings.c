@@ -1,4 +1,6 @@
 #include <err.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +12,33 @@
 #define QUEUE_DEFAULT ((uint64_t)1024 * 1024)
 #define QUEUE_LEAST 4096 /* some room for what a queue holds besides bytes */
 
-enum long_option { OPTION_QUEUE = 256, OPTION_SAMPLE, OPTION_COMPARE };
+#define BUFFER_DEFAULT ((uint64_t)32 * 1024 * 1024)
+
+enum long_option {
+	OPTION_QUEUE = 256,
+	OPTION_SAMPLE,
+	OPTION_COMPARE,
+	OPTION_CAPTURE,
+	OPTION_INTERFACE,
+	OPTION_BUFFER
+};
 
 static const char usage_text[] =
     "usage: netmirror [options] host port proxyport observer...\n"
     "       netmirror [options] -f file\n"
+    "       netmirror [options] --capture port observer...\n"
     "\n"
     "Forward every connection to host:port, and send what its client sends to each\n"
     "observer (host:port) too. What observers send is dropped; one that is slow or\n"
     "gone delays nobody. Without observers, a relay.\n"
     "\n"
     "  -f, --file FILE              proxies from tcp-clone's file; HUP rereads it\n"
+    "      --capture                take what clients send to port from packets\n"
+    "      --interface NAME         --capture: on this interface only; repeatable\n"
+    "  -F, --filter EXPRESSION      --capture: packets that match pcap-filter(7), not\n"
+    "                               those of this machine's addresses\n"
+    "  -R, --read FILE              --capture: from a capture file\n"
+    "      --buffer SIZE            --capture: what the kernel may keep for us (32M)\n"
     "      --queue SIZE             memory for what one connection of an observer\n"
     "                               has not read yet (1M); beyond it, it is dropped\n"
     "      --sample P%              mirror this share of the connections (100%)\n"
@@ -36,6 +54,11 @@ static const char usage_text[] =
 static const struct option long_options[] = {
     FRONT_LONG_OPTIONS,
     {"file", required_argument, NULL, 'f'},
+    {"capture", no_argument, NULL, OPTION_CAPTURE},
+    {"interface", required_argument, NULL, OPTION_INTERFACE},
+    {"filter", required_argument, NULL, 'F'},
+    {"read", required_argument, NULL, 'R'},
+    {"buffer", required_argument, NULL, OPTION_BUFFER},
     {"queue", required_argument, NULL, OPTION_QUEUE},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"log", required_argument, NULL, 'l'},
@@ -106,12 +129,41 @@ parse_comparison(struct settings *settings, int option, const char *value)
 	}
 }
 
+/* Options of --capture; returns whether it was one. */
+static bool
+parse_capture_option(struct settings *settings, int option, char *value)
+{
+	switch (option) {
+	case OPTION_CAPTURE:
+		settings->capture = true;
+		return true;
+	case OPTION_INTERFACE:
+		if (settings->interface_count == SETTINGS_INTERFACE_MAX)
+			errx(2, "--interface: more than %d", SETTINGS_INTERFACE_MAX);
+		settings->interfaces[settings->interface_count++] = value;
+		return true;
+	case 'F':
+		settings->filter = value;
+		return true;
+	case 'R':
+		settings->read = value;
+		return true;
+	case OPTION_BUFFER:
+		if (options_size("--buffer", value, &settings->buffer) == -1)
+			exit(2);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
 	if (options_help(option, usage_text))
 		exit(0);
-	if (parse_comparison(settings, option, value))
+	if (parse_comparison(settings, option, value) ||
+	    parse_capture_option(settings, option, value))
 		return;
 	switch (option) {
 	case 'f':
@@ -177,6 +229,48 @@ parse_proxy(struct settings *settings, char **operands, int count)
 	free(server);
 }
 
+/* "machineD": an observer without a port gets the captured one. */
+static void
+observe_at(struct config_proxy *proxy, const char *observer, const char *port)
+{
+	bool has_port = options_is_joined(observer);
+	char *name = join(observer, has_port ? NULL : port);
+
+	if (config_observe(proxy, name) == -1)
+		err(2, NULL);
+	free(name);
+}
+
+/* The captured port, and the observers. */
+static void
+parse_capture(struct settings *settings, char **operands, int count)
+{
+	struct servent *service = count > 0 ? getservbyname(operands[0], "tcp") : NULL;
+	struct config_proxy *proxy;
+	long long port = service != NULL ? ntohs((uint16_t)service->s_port) : 0;
+	char text[8];
+
+	if (settings->file != NULL)
+		options_refuse("--capture and -f exclude each other");
+	if (settings->front.script_path != NULL || settings->front.bind_count > 0)
+		options_refuse("with --capture nothing is proxied: no --script, no --bind");
+	if (settings->read != NULL && settings->interface_count > 0)
+		options_refuse("--read and --interface exclude each other");
+	if (count == 0)
+		options_refuse("--capture: a port is needed");
+	if (service == NULL && options_number("port", operands[0], 1, 65535, &port) == -1)
+		exit(2);
+	if (count < 2 && settings->front.recorder.root == NULL)
+		options_refuse("--capture: an observer is needed, or --log");
+	settings->port = (uint16_t)port;
+	snprintf(text, sizeof(text), "%u", settings->port);
+	proxy = config_add(&settings->config, text);
+	if (proxy == NULL)
+		err(2, NULL);
+	for (int i = 1; i < count; i++)
+		observe_at(proxy, operands[i], text);
+}
+
 static void
 parse_file(struct settings *settings, int operands)
 {
@@ -200,10 +294,11 @@ settings_parse(struct settings *settings, int argc, char **argv)
 	config_init(&settings->config);
 	mask_set_init(&settings->masks);
 	settings->queue = QUEUE_DEFAULT;
+	settings->buffer = BUFFER_DEFAULT;
 	settings->sample = 1;
 	opterr = 0;
-	while ((option = getopt_long(
-		    argc, argv, ":" FRONT_SHORT_OPTIONS "f:l:i:I:o:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv,
+		    ":" FRONT_SHORT_OPTIONS "f:F:R:l:i:I:o:", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':') {
 			options_unknown(option, argv, long_options);
 			exit(2);
@@ -213,7 +308,12 @@ settings_parse(struct settings *settings, int argc, char **argv)
 	if (settings->compare == COMPARE_NONE &&
 	    (settings->masks.count > 0 || settings->has_output))
 		options_refuse("--ignore and --output need --compare");
-	if (settings->file != NULL)
+	if (!settings->capture &&
+	    (settings->interface_count > 0 || settings->filter != NULL || settings->read != NULL))
+		options_refuse("--interface, --filter and --read need --capture");
+	if (settings->capture)
+		parse_capture(settings, argv + optind, argc - optind);
+	else if (settings->file != NULL)
 		parse_file(settings, argc - optind);
 	else
 		parse_proxy(settings, argv + optind, argc - optind);

@@ -47,7 +47,7 @@ is_sampled(const struct site_common *common, uint64_t id)
 	return common->sample >= 1 || (double)(part >> 11) < common->sample * 0x1p53;
 }
 
-static void
+void
 site_observe(void *context, struct tap *tap)
 {
 	struct site *site = context;

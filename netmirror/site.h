@@ -28,6 +28,9 @@ struct site *site_new(struct site_common *common, struct config_proxy *config);
 /* Accept no more clients; it goes when its last connection has gone. NULL is harmless. */
 void site_leave(struct site *site);
 
+/* Add what observes a connection that has come in otherwise; call it before tap_open(). */
+void site_observe(void *site, struct tap *tap);
+
 /* A client has come. */
 void site_accept(struct site *site, int fd, const struct address *client);
 

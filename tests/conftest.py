@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.mirror import Netmirror, Observer
+from harness.netns import Host
 from harness.proc import BIN, Netrecord
 from harness.serve import Served
 from harness.tunnel import Tunnel as NetTunnel
@@ -115,6 +116,20 @@ def observers():
     yield start
     for observer in started:
         observer.close()
+
+
+@pytest.fixture
+def hosts(root):
+    """Make hosts (network namespaces); they are removed with the test."""
+    made = []
+
+    def make(count):
+        made.extend(Host() for _ in range(count))
+        return made[-count:]
+
+    yield make
+    for host in made:
+        host.remove()
 
 
 @pytest.fixture

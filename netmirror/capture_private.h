@@ -1,0 +1,49 @@
+/* What capture.c (connections) and capture_input.c (where packets come from) know of a capture.
+ * Private to them. */
+#ifndef NETMIRROR_CAPTURE_PRIVATE_H
+#define NETMIRROR_CAPTURE_PRIVATE_H
+
+#include "format/capture_read.h"
+#include "format/reassembly.h"
+#include "netmirror/capture.h"
+#include "netmirror/sniffer.h"
+
+struct mirror_capture {
+	struct capture_config config;
+	struct packet_decoder *decoder;
+	struct reassembly *reassembly;
+	LIST_HEAD(, captured) all;
+	size_t count;
+	size_t blocked; /* connections whose recording holds the capture back */
+	bool draining;	/* connections that begin are passed over */
+	struct own_set own;
+	struct timer tick;	     /* live: what has been waited for too long, what was dropped */
+	uint64_t dropped;	     /* by the kernel, as counted so far */
+	int64_t told;		     /* when the user was last told */
+	struct notice_ration ration; /* of words about gaps */
+	/* capture_input.c's */
+	struct sniffer **sniffers;
+	size_t sniffer_count;
+	struct capture *file;
+	struct timer read; /* of the file: go on */
+	bool paused;
+	bool ended;	    /* the file has */
+	int64_t wait_until; /* for observers that have not ended yet; 0: not waiting */
+};
+
+/* capture.c */
+
+void capture_take(struct mirror_capture *capture, const struct packet *packet);
+void capture_end_of_file(struct mirror_capture *capture);
+
+/* capture_input.c */
+
+/* Returns -1 after telling the user why. */
+int capture_input_open(struct mirror_capture *capture);
+void capture_input_pause(struct mirror_capture *capture, bool pause);
+
+/* Packets that the kernel has dropped. */
+uint64_t capture_input_dropped(struct mirror_capture *capture);
+void capture_input_close(struct mirror_capture *capture);
+
+#endif
