@@ -11,6 +11,7 @@
 #define ETHERNET_MTU 1500
 #define WINDOW UINT16_MAX /* not scaled: what is on its way stays below it anyhow */
 #define MICROSECOND 1000
+#define TIME_MOST (INT64_MAX - MICROSECOND) /* of damaged logs; there is room for more packets */
 
 enum flag { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10 };
 
@@ -156,6 +157,8 @@ clock_set(struct segment *segment, int64_t time)
 		time = segment->time;
 	if (last > time && last / MICROSECOND == time / MICROSECOND)
 		time = last;
+	if (time > TIME_MOST)
+		time = TIME_MOST;
 	segment->time = time;
 }
 

@@ -160,3 +160,7 @@ def test_hostile_index(folder):
     index(folder, lines.replace('"connect": 0.001', '"connect": 9e9').replace('"duration": 1.5', '"duration": -9e9'))
     export(folder)
     assert len(packets(folder / "out")) == 11
+    index(folder, lines.replace(START, "2262-04-11T00:00:00.000000Z"))
+    write(folder / "log_1", b"c 999999999.000000 con\nc 1000000000.000000 hup\ns 1000000000.000000 hup\n")
+    good("pcap", "-w", folder / "out", folder / "log")
+    assert tshark.tcpdump_lines(folder / "out") == 7

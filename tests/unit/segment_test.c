@@ -236,6 +236,12 @@ test_clock(void)
 	wire.writer.last = 3000500;
 	send_bytes(SIDE_CLIENT, 3000000, 1, 1);
 	EXPECT(wire.writer.last == 3000501);
+	/* what damaged logs may say */
+	EXPECT(segment_finish(&segment, SIDE_CLIENT, INT64_MAX) == 0);
+	EXPECT(segment_finish(&segment, SIDE_SERVER, INT64_MAX) == 0);
+	begin("10.0.0.1:1000", "10.0.0.2:80", 0);
+	send_bytes(SIDE_CLIENT, INT64_MIN, 1, 1);
+	EXPECT(wire.packets == 2 && wire.time == 0);
 }
 
 static void
