@@ -152,7 +152,7 @@ install: all $B/libnetlog.a
 	install -m 644 $(MAN5) $(MANDIR)/man5
 	install -d $(DOCDIR)/examples
 	install -m 644 $(wildcard docs/examples/*) $(DOCDIR)/examples
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' format/netlog.pc.in > $(LIBDIR)/pkgconfig/netlog.pc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@PRIVATE@|$(if $(PCAP),$(shell pkg-config --libs $(PCAP) 2>/dev/null))|' format/netlog.pc.in > $(LIBDIR)/pkgconfig/netlog.pc
 uninstall:
 	rm -f $(COMMANDS:%=$(BINDIR)/%) $(LIBDIR)/libnetlog.a $(LIBDIR)/pkgconfig/netlog.pc
 	rm -f $(MAN1:docs/man/%=$(MANDIR)/man1/%) $(MAN5:docs/man/%=$(MANDIR)/man5/%)

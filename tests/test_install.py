@@ -25,6 +25,8 @@ main(int argc, char **argv)
 }
 """
 
+COMMANDS = ["netrecord", "netreplay", "netmirror", "netlog", "nettunnel"]
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
@@ -44,16 +46,17 @@ def files(folder):
 
 def test_what_is_installed(stage):
     installed = files(stage)
-    for name in ("bin/netrecord", "bin/netlog", "lib/libnetlog.a", "lib/pkgconfig/netlog.pc"):
+    for name in ("lib/libnetlog.a", "lib/pkgconfig/netlog.pc", *(f"bin/{command}" for command in COMMANDS)):
         assert name in installed
-    for page in ("man1/netrecord.1", "man1/netlog.1", "man5/netrecord-log.5", "man5/netrecord-script.5"):
-        assert f"share/man/{page}" in installed
+    for page in (TOP / "docs/man").iterdir():
+        assert f"share/man/man{page.suffix[1:]}/{page.name}" in installed
     assert "include/netlog/format/reader.h" in installed
     assert "share/doc/netrecord/examples/git_router.lua" in installed
     modes = {name: (stage / "opt/nr" / name).stat().st_mode & 0o777 for name in installed}
     assert all(mode == (0o755 if name.startswith(("bin/", "share/netrecord/extcap/")) else 0o644) for name, mode in modes.items())
     assert b"{value=netrecord}" in run(stage / "opt/nr/share/netrecord/extcap/netrecord", "--extcap-interfaces").stdout
-    assert run(stage / "opt/nr/bin/netrecord", "-V").stdout.startswith(b"netrecord ")
+    versions = {run(stage / "opt/nr/bin" / command, "-V").stdout.decode().replace(command, "") for command in COMMANDS}
+    assert len(versions) == 1 and re.fullmatch(r" \d+\.\d+\.\d+\n", versions.pop())
 
 
 def test_library_can_be_used(stage, folder):
@@ -65,6 +68,8 @@ def test_library_can_be_used(stage, folder):
     source, program, log = folder / "use.c", folder / "use", folder / "log"
     source.write_text(PROGRAM)
     run("cc", "-std=c11", source, "-o", program, *flags)
+    # whatever a program uses of it
+    run("cc", "-std=c11", source, "-o", folder / "all", "-Wl,--whole-archive", stage / "opt/nr/lib/libnetlog.a", "-Wl,--no-whole-archive", *flags)
     log.write_bytes(b"c 0.000000 con\nc 0.500000 5\nhelloc 1.000000 hup\n")
     assert run(program, log).stdout == b"3\n"
 
@@ -75,3 +80,12 @@ def test_uninstall_leaves_nothing(tmp_path):
     make(tmp_path, "uninstall")
     assert files(tmp_path) == []
 
+
+@pytest.mark.slow
+def test_source_archive_builds(folder):
+    archive = run("make", "-s", "-C", TOP, "dist", patience=100) and next((TOP / "build").glob("netrecord-*.tar.gz"))
+    run("tar", "-xzf", archive, "-C", folder)
+    (top,) = folder.iterdir()
+    run("make", "-s", "-j2", "-C", top, patience=600)
+    for command in COMMANDS:
+        assert run(top / "build/release" / command, "-V").stdout.startswith(command.encode())

@@ -318,7 +318,7 @@ const struct command diff_command = {
 	       "  -I, --ignore-file FILE       read such patterns, one a line\n"
 	       "  -C, --compare WHAT           bytes (default), or size: only how many they are\n"
 	       "  -o, --output FORMAT          the report: text (default), json, tap or junit\n"
-	       "      --color WHEN             always, never, or auto (default): on a terminal\n"
+	       "      --color[=WHEN]           always, never, or auto (default): on a terminal\n"
 	       "                               unless NO_COLOR is set\n",
     .run = diff_run,
 };

@@ -393,7 +393,7 @@ const struct command show_command = {
 	       "      --grep REGEX             only records with a match, which may span records\n"
 	       "                               of one side\n"
 	       "      --slow T                 only turns whose response took at least T\n"
-	       "      --color WHEN             always, never, or auto (default): on a terminal\n"
+	       "      --color[=WHEN]           always, never, or auto (default): on a terminal\n"
 	       "                               unless NO_COLOR is set\n",
     .run = show_run,
 };
