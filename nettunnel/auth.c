@@ -1,11 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/notice.h"
 #include "nettunnel/auth.h"
 #include "nettunnel/frame.h"
 #include "nettunnel/secret.h"
 
 #define ROLE_SIZE 16
+#define WEAK 16 /* bytes of a key */
 
 static const char roles[][ROLE_SIZE + 1] = {
     [AUTH_PROVIDER] = "tunnel provider\n",
@@ -105,25 +107,29 @@ auth_read_grant(
 	return NULL;
 }
 
-const char *
+int
 auth_key_read(struct auth_key *key, const char *path)
 {
-	const char *error;
-	size_t size;
+	const char *error = NULL;
+	size_t size = 0;
 	char *bytes = secret_read(path, &size, &error);
 
-	if (bytes == NULL)
-		return error;
 	if (size > 0 && bytes[size - 1] == '\n')
 		size--;
-	if (size == 0) {
+	if (bytes != NULL && size == 0)
+		error = "is empty";
+	if (error != NULL) {
+		notice(NOTICE_ERROR, "--key %s: %s", path, error);
 		secret_free(bytes, size);
-		return "is empty";
+		return -1;
 	}
+	if (size < WEAK)
+		notice(NOTICE_WARNING,
+		    "--key %s: so short a key can be guessed by who sees it used", path);
 	auth_key_release(key);
 	key->bytes = bytes;
 	key->size = size;
-	return NULL;
+	return 0;
 }
 
 void

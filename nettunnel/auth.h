@@ -90,9 +90,9 @@ void auth_write_grant(
 const char *auth_read_grant(
     const struct auth *auth, const unsigned char in[AUTH_GRANT_SIZE], struct auth_grant *grant);
 
-/* Read a key from a file of its owner's only; a newline at the end is not part of it. NULL, or a
- * reason that lasts until the next call; `key` is then as it was. */
-const char *auth_key_read(struct auth_key *key, const char *path);
+/* Read a key from a file of its owner's only; a newline at the end is not part of it. Returns -1
+ * after telling the user why; `key` is then as it was. */
+int auth_key_read(struct auth_key *key, const char *path);
 void auth_key_release(struct auth_key *key);
 
 #endif

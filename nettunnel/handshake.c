@@ -111,6 +111,15 @@ handshake_message(struct handshake *handshake)
 	}
 }
 
+/* What it means that the other end has closed the connection. */
+static const char *
+handshake_closed(const struct handshake *handshake)
+{
+	if (handshake->role == AUTH_PROVIDER && handshake->greeted)
+		return "closed it, as it does when it has another key";
+	return "closed it before it was known";
+}
+
 static size_t
 handshake_awaited(const struct handshake *handshake)
 {
@@ -133,7 +142,8 @@ handshake_ready(struct watch *watch, short events)
 	if (got == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		handshake_fail(handshake, got == 0 ? "closed it" : strerror(errno));
+		handshake_fail(
+		    handshake, got == -1 ? strerror(errno) : handshake_closed(handshake));
 		return;
 	}
 	handshake->got += (size_t)got;

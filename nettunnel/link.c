@@ -9,7 +9,7 @@
 #include "nettunnel/link_private.h"
 
 /* What the kernel holds and has not sent yet: a small request waits behind so much. */
-#define KERNEL_UNSENT_MAX (128 * 1024)
+#define KERNEL_UNSENT_MAX (64 * 1024)
 #define PROBE (5 * TUNNEL_SECOND)
 
 /* -- the end -- */

@@ -233,11 +233,8 @@ static void
 provider_reload(void *context)
 {
 	struct provider *provider = context;
-	const char *reason = auth_key_read(&provider->key, provider->settings->key_path);
 
-	if (reason != NULL)
-		notice(NOTICE_ERROR, "--key %s: %s", provider->settings->key_path, reason);
-	else
+	if (auth_key_read(&provider->key, provider->settings->key_path) == 0)
 		notice(NOTICE_INFO, "the key was read again");
 }
 
@@ -274,12 +271,9 @@ static int
 provider_prepare(struct provider *provider)
 {
 	const struct settings *settings = provider->settings;
-	const char *reason = auth_key_read(&provider->key, settings->key_path);
 
-	if (reason != NULL) {
-		notice(NOTICE_ERROR, "--key %s: %s", settings->key_path, reason);
+	if (auth_key_read(&provider->key, settings->key_path) == -1)
 		return -1;
-	}
 	if (options_server(settings->server[0], settings->server[1], settings->family,
 		&provider->servers) == -1)
 		return -1;

@@ -42,17 +42,14 @@ static const struct service_ops server_ops = {
 static int
 server_read_secrets(struct server *server)
 {
-	const char *reason = auth_key_read(&server->key, server->settings->key_path);
-	const char *path = server->settings->key_path, *option = "--key";
+	const char *path = server->settings->auth_path, *reason;
 
-	if (reason == NULL && server->settings->auth_path != NULL) {
-		path = server->settings->auth_path;
-		option = "--client-auth";
-		reason = tokens_read(&server->tokens, path);
-	}
+	if (auth_key_read(&server->key, server->settings->key_path) == -1)
+		return -1;
+	reason = path != NULL ? tokens_read(&server->tokens, path) : NULL;
 	if (reason == NULL)
 		return 0;
-	notice(NOTICE_ERROR, "%s %s: %s", option, path, reason);
+	notice(NOTICE_ERROR, "--client-auth %s: %s", path, reason);
 	return -1;
 }
 

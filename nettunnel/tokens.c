@@ -44,7 +44,7 @@ tokens_read(struct tokens *tokens, const char *path)
 {
 	struct tokens read = {NULL, 0};
 	const char *error;
-	size_t size, length;
+	size_t size = 0, length;
 	char *text = secret_read(path, &size, &error);
 	int result = 0;
 

@@ -43,7 +43,7 @@ def quiet_echo(sock, _number):
 )
 def test_wrong_usage_is_told_in_one_line(folder, argv, message):
     key = folder / "key"
-    key.write_text("secret\n")
+    key.write_text("secret, and long enough\n")
     key.chmod(0o600)
     done = nettunnel(*(word.replace("{key}", str(key)) for word in argv))
     assert done.returncode == 2

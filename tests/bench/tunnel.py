@@ -4,20 +4,24 @@ server, a user's key or a shared one, and nothing of the system's own configurat
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 
 from peers import Direct, Failed, Peer, free_port, listening, wait_for
 
 BULK = [("tunnel-%s-%d" % (way, count), way, count) for way in ("up", "down") for count in (1, 16)]
 REQUESTS = [("tunnel-request-1", 1), ("tunnel-request-50", 50)]
-ROWS = [row[0] for row in BULK + REQUESTS]
+STUCK = "tunnel-stuck"  # 99 clients, beside one that asks for much and does not read
+ROWS = [row[0] for row in BULK + REQUESTS] + [STUCK]
 STARTS = {"tunnel-request-1": 3}
 
 # Metric, unit, target against ssh -R: throughput, and what a request takes.
 METRICS = (
     [(row, "MB/s", ("least", 2.0)) for row, _, _ in BULK]
     + [("%s %s" % (row, share), "us", ("most", 1.0)) for row, _ in REQUESTS for share in ("p50", "p99")])
+KEPT = 0.9     # of their throughput
 ADDED = 1000  # microseconds that a request may take longer at p50 than without a tunnel
 
 
@@ -125,6 +129,8 @@ def one(bench, peer, row):
                 got = bench.generate("request", port, count, bench.options.milliseconds // STARTS.get(row, 1))
                 for share in ("p50", "p99"):
                     bench.note(peer, "%s %s" % (row, share), got[share])
+        if row == STUCK:
+            stuck(bench, peer, port)
     finally:
         peer.stop()
         server.stdin.close()
@@ -132,9 +138,24 @@ def one(bench, peer, row):
         shutil.rmtree(folder)
 
 
+def stuck(bench, peer, port):
+    """Without and with the one that does not read, one after the other, several times."""
+    size = bench.options.size // 99 * 99
+    for _ in range(3):
+        got = bench.generate("bulk", port, "down", 99, size)
+        bench.note(peer, STUCK + " without", got["bytes"] / got["seconds"] / 1e6)
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            sock.sendall(b"D%015x" % (1 << 30))
+            time.sleep(0.3)
+            got = bench.generate("bulk", port, "down", 99, size)
+        bench.note(peer, STUCK + " with", got["bytes"] / got["seconds"] / 1e6)
+
+
 def measure(bench, row):
     """The peers take turns."""
-    for peer in [Nettunnel(os.path.abspath(bench.options.build)), SshReverse(), Direct()] * STARTS.get(row, 1):
+    others = [] if row == STUCK else [SshReverse(), Direct()]
+    for peer in [Nettunnel(os.path.abspath(bench.options.build)), *others] * STARTS.get(row, 1):
         try:
             if peer.missing():
                 raise Failed("%s (%s)" % (peer.missing(), peer.remedy))
@@ -163,3 +184,8 @@ def tell(bench, number):
             added = got - direct
             print("%-24s %-6s%10s%38s  at most %d us: %s"
                   % ("  added to direct", unit, number(added), "", ADDED, verdict(added <= ADDED)))
+    alone, beside = (bench.median(STUCK + end, "nettunnel") for end in (" without", " with"))
+    if alone:
+        print("%-24s %-6s%10s%10s%8s%10s  at least %g: %s"
+              % ("99 clients beside 1 stuck", "MB/s", number(beside), number(alone), number(beside / alone), "",
+                 KEPT, verdict(beside / alone >= KEPT)))
