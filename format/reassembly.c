@@ -81,12 +81,15 @@ place_near(uint64_t from, uint64_t to)
 static bool
 syn_is_another(struct connection *connection, enum side side, const struct packet_segment *segment)
 {
-	struct flow *flow = &connection->flows[side];
+	struct flow *flow = &connection->flows[side], *other = &connection->flows[side_other(side)];
 	const struct held *first = hold_first(connection, side);
 	uint64_t place;
 
 	if (flow->known)
 		return (uint32_t)flow->origin != segment->seq + 1;
+	/* what is known of the other side alone may have been enough (client_only) */
+	if (other->known && (segment->flags & PACKET_ACK) != 0)
+		return (uint32_t)other->origin != segment->ack;
 	if (connection->state != CONNECTION_FORMING)
 		return true;
 	if (!flow->placed)

@@ -245,6 +245,7 @@ told_gap(void *context, struct tcp_stream *stream, enum side side, uint64_t offs
 		    address_format(&captured->tap.info.client, client), (unsigned long long)size,
 		    side == SIDE_CLIENT ? "client" : "server", (unsigned long long)offset);
 	tap_error(&captured->tap, side, ENODATA, now);
+	captured_close(captured, CLOSE_ENDED);
 }
 
 static void

@@ -254,6 +254,13 @@ test_client_only(void)
 	add('s', PACKET_ACK | PACKET_FIN, 901, 8, "");
 	add('c', PACKET_ACK | PACKET_FIN, 8, 902, "");
 	finish("open c:ask c:more s:eof c:eof closed;");
+
+	begin((struct reassembly_config){.client_only = true});
+	handshake();
+	add('c', PACKET_ACK, 1, 1, "ask");
+	add('s', PACKET_ACK | PACKET_FIN, 1, 4, "");
+	add('c', PACKET_ACK | PACKET_FIN, 4, 2, "");
+	finish("open c:ask s:eof c:eof closed;");
 }
 
 static void
