@@ -11,7 +11,7 @@ import pytest
 from harness import logs, netlog, packets
 from harness.netlog import NETLOG, good
 from harness.packets import ACK, FIN, SYN, Talk
-from harness.proc import PATIENCE, run
+from harness.proc import PATIENCE, TOP, run
 
 
 def crowd(path, count):
@@ -97,3 +97,13 @@ def test_hostile_lengths_take_no_memory(folder, field):
     small = run(sys.executable, "-S", "-E", "-c", code, NETLOG, "import", path, folder / "out").stdout
     assert int(small) < 16 << 10
     assert netlog.run("import", path, folder / "out").returncode in (1, 2)
+
+
+@pytest.mark.slow
+def test_built_without_libpcap(folder):
+    """Everything else works, and import says why it does not."""
+    run("make", "-s", "-C", TOP, "VARIANT=no-pcap", "WITHOUT=pcap", "build/no-pcap/netlog", patience=600)
+    path = packets.write(folder / "in.pcap", packets.pcap(Talk().open().packets))
+    done = run(TOP / "build/no-pcap/netlog", "import", path, folder / "out", check=False)
+    assert done.returncode == 2 and done.stderr.endswith(b": captures are not supported: built without libpcap\n")
+    assert done.stderr.count(b"\n") == 1 and not list(folder.glob("out*"))

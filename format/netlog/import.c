@@ -18,9 +18,9 @@ struct import {
 	char name[PATH_MAX]; /* of the capture, as messages call it */
 	bool quiet;
 	struct import_root *root;
-	bool begun;   /* a packet was read */
-	int64_t base; /* when the first one was captured: zero of the logs' times */
-	uint64_t packets, cut, bad;
+	bool begun;	   /* a packet was read */
+	int64_t base;	   /* when the first one was captured: zero of the logs' times */
+	uint64_t cut, bad; /* packets */
 };
 
 /* What is known of a connection at its beginning and its end. */
@@ -176,7 +176,6 @@ packets_read(struct import *import, struct capture *capture, struct packet_decod
 		if (!import->begun)
 			import->base = packet.time;
 		import->begun = true;
-		import->packets++;
 		switch (packet_decode(decoder, &packet, &segment)) {
 		case PACKET_SEGMENT:
 			reassembly_add(reassembly, &segment, packet.time);
