@@ -12,7 +12,7 @@
 #include "net/notice.h"
 
 #define SECOND INT64_C(1000000000)
-#define QUEUE_SIZE (16 * 1024 * 1024)
+#define QUEUE_SIZE (64 * 1024 * 1024)
 #define CONTROL_ROOM (8 * CAPTURE_OVERHEAD) /* names, handshake, ends */
 #define RESERVE (64 * 1024) /* kept for the ends of connections when the queue is full */
 #define PEERS_MOST 1000000  /* connections that are remembered, 16 bytes each */

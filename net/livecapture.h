@@ -17,7 +17,7 @@ struct livecapture_config {
 	const char *path;	 /* "-": standard output, which is then nobody else's any more */
 	const char *comment;	 /* what it holds */
 	const char *server_name; /* name of the server's address; NULL: it has none */
-	size_t queue_size;	 /* 0: the default, 16M */
+	size_t queue_size;	 /* 0: the default, 64M */
 	struct metrics *metrics;
 };
 

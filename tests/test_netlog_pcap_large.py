@@ -14,7 +14,6 @@ pytestmark = pytest.mark.slow
 RECORD = 1 << 20
 RECORDS = 4200  # 4.1 GiB
 BLOCK = pattern(5, 0, RECORD)
-HEADER = struct.Struct("<IIIIIII")  # of a packet block: type, length, interface, two halves of the time, two lengths
 
 
 class Piped:
@@ -39,18 +38,11 @@ class Piped:
         assert self.child.wait() == 0
 
 
-def blocks(stream):
-    """(type, content) of each block of a pcapng stream."""
-    while head := stream.read(8):
-        kind, size = struct.unpack("<II", head)
-        yield kind, stream.read(size - 8)[:-4]
-
-
 def test_more_than_4_gib_byte_for_byte():
     piped = Piped()
     expected = memoryview(BLOCK + BLOCK)
     total, first, ended = 0, None, 0
-    for kind, content in blocks(piped.child.stdout):
+    for kind, content in tshark.blocks(piped.child.stdout):
         if kind != 6 or content[20 + 12 : 20 + 16] != bytes([198, 51, 100, 1]):
             continue
         size = struct.unpack_from("<I", content, 12)[0]

@@ -14,7 +14,7 @@ from harness.peers import Many, Server, connect, echo, exchange, hold, leaving, 
 from harness.proc import BIN, run, settled, wait_until
 
 MEGABYTE = 1 << 20
-STALL = 16 * MEGABYTE  # both ways more than the queue and a pipe hold
+STALL = 64 * MEGABYTE  # both ways more than the queue and a pipe hold
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_reader_that_goes_away(netrecord, logroot):
     assert [log.bytes("s") for log in logs.load_all(logroot).values()] == [b"onetwo", b"three"]
 
 
-@pytest.mark.core
+@pytest.mark.slow
 def test_reader_that_stalls(folder, netrecord, logroot):
     """What does not fit ends its connection in the capture; the recording knows nothing of it."""
     sent = pattern(3, 0, STALL)
@@ -180,9 +180,9 @@ def test_reader_that_stalls(folder, netrecord, logroot):
     assert log.bytes("c") == log.bytes("s") == sent + b"still recorded"
     assert "netrecord_capture_dropped_total 1\n" in (folder / "metrics").read_text()
     (folder / "live").write_bytes(b"".join(capture))
-    ended, later = tshark.streams(folder / "live", 2)
-    assert 0 < len(ended.sent["c"]) < STALL and sent.startswith(ended.sent["c"]) and sent.startswith(ended.sent["s"])
-    assert later.sent == {"c": b"later", "s": b"later"}
+    up, down, *later = tshark.sent_in_order(folder / "live").values()
+    assert 0 < len(up) < STALL and sent.startswith(up) and sent.startswith(down)
+    assert later == [b"later", b"later"]
     marked = tshark.fields(folder / "live", "frame.comment", "tcp.flags.reset", where=f"tcp.flags.reset==1 or {tshark.SUSPICIOUS}")
     assert marked == [("the reader was too slow: not captured any further", "1")]
 

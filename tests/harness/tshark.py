@@ -1,6 +1,7 @@
 """Captures as tshark and tcpdump read them."""
 import os
 import re
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -74,3 +75,22 @@ def tcpdump_lines(path):
     said = [line for line in done.stderr.decode().splitlines() if not line.startswith("reading from file")]
     assert said == [], said
     return len(done.stdout.splitlines())
+
+
+def blocks(file):
+    """(type, content) of each block of a pcapng file or pipe, for what is too large for tshark."""
+    while head := file.read(8):
+        kind, size = struct.unpack("<II", head)
+        yield kind, file.read(size - 8)[:-4]
+
+
+def sent_in_order(path):
+    """The bytes of each direction of a capture of IPv4 that has them in order: {(port, port): bytes}."""
+    found = {}
+    with open(path, "rb") as file:
+        for kind, content in blocks(file):
+            if kind == 6:
+                packet = content[20 : 20 + struct.unpack_from("<I", content, 12)[0]]
+                begin = 20 + packet[32] // 16 * 4
+                found.setdefault(struct.unpack_from(">HH", packet, 20), bytearray()).extend(packet[begin:])
+    return found
