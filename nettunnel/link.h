@@ -88,7 +88,7 @@ void link_violation(struct link *link, const char *what);
 
 /*
  * This process ends: send what is left (or, if `abrupt`, no more than the frame that is under way),
- * say BYE, close. Waits for a second at most.
+ * say BYE, close. Waits for a second at most, a fifth if `abrupt`.
  */
 void link_bye(struct link *link, bool abrupt);
 

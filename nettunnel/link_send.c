@@ -151,7 +151,7 @@ link_put_data(struct link *link, uint64_t stream, const struct slice *slice)
 void
 link_bye(struct link *link, bool abrupt)
 {
-	struct timeval patience = {.tv_sec = 1};
+	struct timeval patience = {.tv_sec = abrupt ? 0 : 1, .tv_usec = abrupt ? 200000 : 0};
 	int flags;
 
 	if (link->state != LINK_UP)

@@ -150,13 +150,13 @@ stream_update(struct stream *stream)
 		stream_break(stream);
 }
 
-/* The socket has failed, and that is not told where it would be received from. */
+/* ERR or HUP, while nothing can be received that would tell more. */
 static void
 stream_error(struct stream *stream, short events)
 {
-	if (stream->state == STREAM_WAITING || stream->ended)
+	if ((events & POLLERR) && (stream->state == STREAM_WAITING || stream->ended))
 		stream_kill(stream, FRAME_FAILED);
-	else if (events & (POLLERR | POLLHUP))
+	else
 		stream->error_seen = true;
 }
 
@@ -172,10 +172,8 @@ stream_ready(struct watch *watch, short events)
 	} else if (stream_may_receive(stream) && !stream->has_turn) {
 		if (events & (POLLIN | POLLERR | POLLHUP))
 			session_want_turn(stream->session, stream);
-	} else if (events & POLLERR) {
+	} else if (events & (POLLERR | POLLHUP)) {
 		stream_error(stream, events);
-	} else if (events & POLLHUP) {
-		stream->error_seen = true;
 	}
 	if (stream->broken != 0 && stream->ended)
 		stream_kill(stream, FRAME_FAILED);

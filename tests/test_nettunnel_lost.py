@@ -121,9 +121,9 @@ def test_dead_link_is_noticed_by_pings(tunnel):
 
 def test_idle_link_stays_up_by_pings(tunnel):
     with Server(echo) as target:
-        server = tunnel.server("--ping", "50ms")
-        tunnel.provider(target.address, "--ping", "50ms")
-        time.sleep(1)
+        server = tunnel.server("--ping", "400ms")
+        tunnel.provider(target.address, "--ping", "400ms")
+        time.sleep(1.5)
         assert server.metrics()["links whose connection was lost"] == 0
 
 
@@ -189,13 +189,13 @@ def test_provider_that_was_started_again_without_a_sign_of_its_end(tunnel):
 
 def test_providers_of_one_name_that_both_live_both_serve(tunnel):
     with Server(quietly(echo)) as target:
-        server = tunnel.server("--ping", "200ms")
+        server = tunnel.server("--ping", "1s")
         first = tunnel.provider(target.address)
         with connect(tunnel.address) as client:
             client.sendall(b"first")
             assert recv_exactly(client, 5) == b"first"
             tunnel.provider(target.address)
-            time.sleep(1)
+            time.sleep(1.5)  # longer than an answer is waited for
             client.sendall(b"still")
             assert recv_exactly(client, 5) == b"still"
             assert server.metrics()["links that are up"] == 2 and first.alive
@@ -302,7 +302,7 @@ def test_new_link_supersedes_one_that_the_server_believes_in(tunnel):
     with Server(echo) as target:
         server = tunnel.server()
         forwarder = tunnel.forwarder()
-        provider = tunnel.provider(target.address, "--ping", "200ms", via=("127.0.0.1", forwarder.port))
+        provider = tunnel.provider(target.address, "--ping", "500ms", via=("127.0.0.1", forwarder.port))
         with connect(tunnel.address) as client:
             client.sendall(b"before")
             assert recv_exactly(client, 6) == b"before"
