@@ -184,7 +184,7 @@ def test_provider_that_was_started_again_without_a_sign_of_its_end(tunnel):
             first.signal(signal.SIGSTOP)  # as if its machine had lost power
             tunnel.provider(target.address)
             assert recv_until_end(busy) == (b"", "reset")
-            assert server.said("was started again; 1 of its clients are reset")
+            server.wait_said("was started again; 1 of its clients are reset")
 
 
 def test_providers_of_one_name_that_both_live_both_serve(tunnel):
