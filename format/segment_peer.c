@@ -190,6 +190,18 @@ peer_given(const struct segment_peer *client, uint64_t given)
 	return peer;
 }
 
+/* Enter the connection; false if readers would take it for one that is there, also one the other
+ * way round, or could not tell its ends apart. */
+static bool
+peers_take(struct segment_peers *all, const struct segment_peer peers[2])
+{
+	const struct segment_peer turned[2] = {peers[1], peers[0]};
+
+	if (memcmp(&peers[0], &peers[1], sizeof(peers[0])) == 0)
+		return false;
+	return slots_take(all, (segment_peers_hash(peers) + segment_peers_hash(turned)) | 1);
+}
+
 int
 segment_peers_enter(struct segment_peers *all, struct segment_peer peers[2], bool *changed)
 {
@@ -198,7 +210,7 @@ segment_peers_enter(struct segment_peers *all, struct segment_peer peers[2], boo
 	*changed = false;
 	if (slots_reserve(all) != 0)
 		return -1;
-	while (!slots_take(all, segment_peers_hash(peers))) {
+	while (!peers_take(all, peers)) {
 		peers[SIDE_CLIENT] = peer_given(&client, all->given++);
 		*changed = true;
 	}

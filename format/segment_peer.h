@@ -11,7 +11,7 @@
 #include "format/record.h"
 
 struct segment_peer {
-	uint8_t size;		   /* of the address: 4 or 16 bytes; 0: none */
+	uint16_t size;		   /* of the address: 4 or 16 bytes; 0: none */
 	uint16_t port;		   /* 0: none */
 	unsigned char address[16]; /* network order; the rest 0 */
 };
@@ -44,7 +44,8 @@ struct segment_peers {
 
 /*
  * Enter a connection, and give it another client port if the capture had one between the same peers
- * already (`*changed` tells): readers would take them for one. Returns 0, or -1 with errno.
+ * already, either way round (`*changed` tells): readers would take them for one. Returns 0, or -1
+ * with errno.
  */
 int segment_peers_enter(struct segment_peers *all, struct segment_peer peers[2], bool *changed);
 

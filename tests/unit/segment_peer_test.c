@@ -71,6 +71,12 @@ test_enter(void)
 		EXPECT(peers[0].address[0] == 10 && peers[0].address[3] < 8);
 	}
 	EXPECT(all.count == 150000);
+	/* the other way round it is the same; and nothing is connected to itself */
+	struct segment_peer turned[2] = {peer("10.0.0.2:80"), peer("10.0.0.1:4000")};
+	EXPECT(segment_peers_enter(&all, turned, &changed) == 0 && changed);
+	struct segment_peer self[2] = {peer("10.0.0.9:80"), peer("10.0.0.9:80")};
+	EXPECT(segment_peers_enter(&all, self, &changed) == 0 && changed);
+	EXPECT(self[0].port != 80 && self[1].port == 80);
 	segment_peers_release(&all);
 	all.most = 10;
 	for (unsigned i = 0; i < 100; i++) {
