@@ -87,9 +87,11 @@ syn_is_another(struct connection *connection, enum side side, const struct packe
 
 	if (flow->known)
 		return (uint32_t)flow->origin != segment->seq + 1;
-	/* what is known of the other side alone may have been enough (client_only) */
+	/* what is known of the other side alone may have been enough (client_only); its SYN may
+	 * have had data */
 	if (other->known && (segment->flags & PACKET_ACK) != 0)
-		return (uint32_t)other->origin != segment->ack;
+		return segment->ack - (uint32_t)other->origin >
+		       (other->end > other->origin ? (uint32_t)(other->end - other->origin) : 0);
 	if (connection->state != CONNECTION_FORMING)
 		return true;
 	if (!flow->placed)
