@@ -56,6 +56,15 @@ session_serve(struct session *session, struct stream *stream, const char *text)
 
 /* -- turns -- */
 
+/* How much of the room the stream whose turn it is may take, where others wait too. */
+static size_t
+session_share(const struct session *session, size_t room)
+{
+	if (TAILQ_EMPTY(&session->turns))
+		return room;
+	return room / 4 > FRAME_DATA_MAX ? room / 4 : FRAME_DATA_MAX;
+}
+
 /* Let streams put what their sockets sent, as long as there is room. */
 static void
 session_take_turns(struct session *session)
@@ -67,8 +76,7 @@ session_take_turns(struct session *session)
 	       (stream = TAILQ_FIRST(&session->turns)) != NULL) {
 		TAILQ_REMOVE(&session->turns, stream, turn);
 		stream->has_turn = false;
-		if (stream_take_turn(
-			stream, TAILQ_EMPTY(&session->turns) ? room : FRAME_DATA_MAX)) {
+		if (stream_take_turn(stream, session_share(session, room))) {
 			stream->has_turn = true;
 			TAILQ_INSERT_TAIL(&session->turns, stream, turn);
 		}
