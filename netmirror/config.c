@@ -209,11 +209,13 @@ read_server(struct reading *reading, const struct toml *table, struct config_pro
 	address = read_address(reading, server, "server", "listen_addr");
 	if (address == NULL)
 		return -1;
-	for (size_t i = 0; i < config->count; i++)
-		if (strcmp(config->proxies[i].listen, address->string) == 0)
-			return refuse(reading, address->line,
-			    "listen_addr \"%s\" is that of line %u too", address->string,
-			    config->proxies[i].line);
+	for (size_t i = 0; i < config->count; i++) {
+		if (strcmp(config->proxies[i].listen, address->string) == 0) {
+			refuse(reading, address->line, "listen_addr \"%s\" is that of line %u too",
+			    address->string, config->proxies[i].line);
+			return -1;
+		}
+	}
 	*proxy = config_add(reading->config, address->string);
 	if (*proxy == NULL)
 		return out_of_memory(reading, server);

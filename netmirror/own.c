@@ -69,14 +69,17 @@ own_add(struct own_set *set, const struct address *address)
 void
 own_remove(struct own_set *set, struct own *own, int64_t now)
 {
-	struct own *oldest;
+	struct own *oldest, *next;
 
 	if (--own->users > 0)
 		return;
 	own->ended = now;
 	TAILQ_INSERT_TAIL(&set->recent, own, recent);
-	while ((oldest = TAILQ_FIRST(&set->recent)) != NULL && oldest->ended + REMEMBERED < now)
+	TAILQ_FOREACH_SAFE (oldest, &set->recent, recent, next) {
+		if (oldest->ended + REMEMBERED >= now)
+			break;
 		own_free(set, oldest);
+	}
 }
 
 bool
