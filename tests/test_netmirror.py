@@ -9,7 +9,7 @@ import pytest
 from harness import logs
 from harness.peers import (MIB, Many, Server, connect, dribble, echo, exchange, hold, pattern, recv_all, recv_exactly,
                            recv_until_end, reset, sink)
-from harness.proc import wait_until
+from harness.proc import settled, wait_until
 from harness.services import free_port
 
 
@@ -252,6 +252,7 @@ def test_sample(mirror, observers, echo_server):
     for number in range(80):
         assert exchange(nm.address, b"%d\n" % number) == b"%d\n" % number
     nm.stop()
+    settled(lambda: len(observer.results))
     numbers = sorted(int(data) for data, how in observer.results if how == "fin")
     assert 18 <= len(numbers) <= 22
     assert all(later - earlier <= 8 for earlier, later in zip(numbers, numbers[1:]))

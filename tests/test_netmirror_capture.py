@@ -99,7 +99,7 @@ def test_redis_from_a_file(mirror, stores, folder):
 def test_losses_end_only_their_connections(mirror, stores):
     """A kernel buffer that is far too small for a flood; connections beside it, before and after, come through."""
     one, two = stores
-    nm = capture(mirror, "--buffer", "256k", "--interface", "lo", str(one.port), f"127.0.0.1:{two.port}")
+    nm = capture(mirror, "--buffer", "1M", "--interface", "lo", str(one.port), f"127.0.0.1:{two.port}")
     calm = connect(one.address)
     calm.sendall(b"set before 1\r\n")
     assert recv_exactly(calm, 5) == b"+OK\r\n"
@@ -111,7 +111,7 @@ def test_losses_end_only_their_connections(mirror, stores):
     wait_until(lambda: nm.counts()["connections open now"] == 9, "all are mirrored")
     nm.signal(signal.SIGSTOP)
     for client in flood:
-        for _ in range(20):
+        for _ in range(30):
             client.sendall(b"set big " + b"x" * 20000 + b"\r\n")
             assert recv_exactly(client, 5) == b"+OK\r\n"
     nm.signal(signal.SIGCONT)

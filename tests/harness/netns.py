@@ -8,6 +8,13 @@ from .proc import run
 _numbers = itertools.count(1)
 
 
+class Here:
+    """The network namespace that the test itself is in."""
+
+    name, wrap = None, []
+    run = staticmethod(run)
+
+
 class Host:
     """A network namespace. Cables are made by join(); `wrap` is put in front of a command to run it there."""
 
@@ -33,8 +40,18 @@ def join(one, other, network=None):
     names = [f"nr{os.getpid() % 100000}-{network}{end}" for end in "ab"]
     run("ip", "link", "add", names[0], "type", "veth", "peer", "name", names[1])
     for number, (host, name) in enumerate(zip((one, other), names), 1):
-        run("ip", "link", "set", name, "netns", host.name)
+        if host.name:
+            run("ip", "link", "set", name, "netns", host.name)
         host.run("ip", "addr", "add", f"10.77.{network}.{number}/24", "dev", name)
         host.run("ip", "addr", "add", f"fd77:{network:x}::{number}/64", "dev", name, "nodad")
         host.run("ip", "link", "set", name, "up")
     return names
+
+
+def drop_syns(host, network=None):
+    """Join `host` to the test's own namespace and return an address behind it whose packets it drops without a word."""
+    network = network or next(_numbers) % 250
+    near, far = join(Here, host, network)
+    mac = host.run("cat", f"/sys/class/net/{far}/address").stdout.decode().strip()
+    run("ip", "neigh", "replace", f"10.77.{network}.99", "lladdr", mac, "dev", near)
+    return f"10.77.{network}.99"
