@@ -26,7 +26,7 @@ check(const struct toml *toml, const struct toml *within, unsigned lines)
 		require(toml->key != NULL && toml_find(within, toml->key) == toml);
 	if (within != NULL && within->type == TOML_ARRAY)
 		require(toml->key == NULL);
-	STAILQ_FOREACH (item, &toml->items, next) {
+	TAILQ_FOREACH (item, &toml->items, next) {
 		require(toml->type == TOML_TABLE || toml->type == TOML_ARRAY);
 		check(item, toml, lines);
 	}
