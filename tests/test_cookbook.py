@@ -8,6 +8,7 @@ import pytest
 
 from harness import logs
 from harness.cookbook import Shell, blocks, filled
+from harness.netlog import con, write
 from harness.peers import Server, connect, recv_exactly
 from harness.proc import run, settled, wait_until
 from harness.services import Redis, accepts, free_port
@@ -120,3 +121,59 @@ def test_tcpdump_to_regression_test(folder, root):
     with Shell("set -e\n" + filled(replay, **{"7777": free_port()}), folder) as shell:
         assert "s hup" in shell.ends(0)
     assert b"value" in logs.load(folder / "session", 2).bytes("s")
+
+
+def commands(heading):
+    """What is typed there, without what is told, as one script that ends at the first failure."""
+    lines, typing = [], False
+    for line in "".join(blocks(heading)).splitlines():
+        if line.startswith("$ "):
+            typing = line.count("'") % 2 == 1
+            lines.append(line[2:])
+        elif typing:
+            typing = line.count("'") % 2 == 0
+            lines.append(line)
+    return "set -e\n" + "\n".join(lines) + "\n"
+
+
+REQUEST = b"POST /login HTTP/1.1\r\nHost: shop\r\nCookie: id=1\r\nContent-Length: 33\r\n\r\nuser=ann&password=correct horse&x"
+
+
+@pytest.fixture
+def recordings(folder):
+    """Recordings as the recipes name theirs."""
+    for name in ("session_1", "session_3", "monday_1", "tuesday_1", "login_1"):
+        request = REQUEST if name == "login_1" else b"*1\r\n$4\r\nping\r\n"
+        records = [con(12), b"c 12.100000 %d\n" % len(request) + request, b"s 12.600000 7\n+PONG\r\n", b"c 14.000000 hup\n"]
+        write(folder / name, records)
+    return folder
+
+
+def test_reading_recipes(recordings):
+    with Shell(commands("Look at a recording").replace("&& xdg-open session.html", ""), recordings) as shell:
+        shell.ends(0)
+    assert b"</html>" in (recordings / "session.html").read_bytes()[-100:]
+    with Shell(commands("Open a recording in Wireshark").replace("\nwireshark", "\ncapinfos"), recordings) as shell:
+        assert "Request: ping" in shell.ends(0)
+    with Shell(commands("Give a recording away: overwrite the secrets"), recordings) as shell:
+        told = shell.ends(0)
+    assert "netlog: 1 matches of password=[^&]* overwritten" in told and "correct horse" not in told
+    assert "user=ann&XXXXXXXXXXXXXXXXXXXXXX&x" in told
+    with Shell(commands("Keep the interesting part"), recordings) as shell:
+        shell.ends(0)
+    assert (recordings / "incident_1").read_bytes() == b"c 12.000000 con\ns 12.600000 7\n+PONG\r\n"
+    assert b"+PONG" not in (recordings / "requests_1").read_bytes()
+    assert len(logs.load_all(recordings / "all")) == 2
+    with Shell(commands("Process a recording with a script"), recordings) as shell:
+        assert r"1 s b'+PONG\r\n'" in shell.ends(0)
+
+
+def test_metrics_recipe(folder):
+    """The counters that it shows are there."""
+    names = [line.split()[0] for line in "".join(blocks("Know that it is well")).splitlines() if line.startswith("netrecord_")]
+    ports = {"6379": free_port(), "6380": free_port(), "/var/lib/prometheus/node-exporter": folder}
+    start = filled(commands("Know that it is well").splitlines()[1], **ports)
+    with Shell(start, folder):
+        text = wait_until(lambda: (folder / "recorder.prom").exists() and (folder / "recorder.prom").read_text(), "counters are written")
+    there = [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
+    assert names and [name for name in names if name not in there] == []
