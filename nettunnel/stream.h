@@ -44,13 +44,14 @@ struct stream {
 	size_t credit; /* bytes that the other end lets us send */
 	/* from the session to the socket */
 	STAILQ_HEAD(, piece) pending;
-	size_t waiting;	   /* bytes of these */
-	bool finished;	   /* the other end has sent END */
-	bool forwarded;	   /* and the FIN is passed on */
-	size_t window;	   /* bytes that the other end may have on the way to us */
-	size_t granted;	   /* of these, not come yet */
-	size_t consumed;   /* come, given to the socket, and not granted again */
-	uint64_t bytes[2]; /* passed on, by enum side */
+	struct piece *newest; /* the last of these, if there is one */
+	size_t waiting;	      /* bytes of these */
+	bool finished;	      /* the other end has sent END */
+	bool forwarded;	      /* and the FIN is passed on */
+	size_t window;	      /* bytes that the other end may have on the way to us */
+	size_t granted;	      /* of these, not come yet */
+	size_t consumed;      /* come, given to the socket, and not granted again */
+	uint64_t bytes[2];    /* passed on, by enum side */
 	struct timer timer;
 	int64_t pause, deadline; /* STREAM_DRAINING: look again; reset then at the latest */
 	struct task task;	 /* release */

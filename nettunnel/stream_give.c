@@ -66,13 +66,14 @@ add_piece(struct stream *stream, size_t size)
 	piece->begin = piece->end = 0;
 	piece->capacity = size;
 	STAILQ_INSERT_TAIL(&stream->pending, piece, next);
+	stream->newest = piece;
 	return piece;
 }
 
 static int
 stream_keep(struct stream *stream, const unsigned char *data, size_t size)
 {
-	struct piece *piece = STAILQ_LAST(&stream->pending, piece, next);
+	struct piece *piece = STAILQ_EMPTY(&stream->pending) ? NULL : stream->newest;
 
 	while (size > 0) {
 		size_t room = piece != NULL ? piece->capacity - piece->end : 0;
