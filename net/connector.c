@@ -11,8 +11,8 @@
 struct connector {
 	struct loop *loop;
 	const struct address_list *targets;
-	size_t current; /* the target that is being tried */
-	int64_t deadline;
+	size_t current;	  /* the target that is being tried */
+	int64_t deadline; /* INT64_MAX: none */
 	struct watch watch;
 	struct timer timer; /* the deadline, or a retry before it */
 	struct task release;
@@ -105,6 +105,13 @@ connector_ready(struct watch *watch, short events)
 }
 
 static void
+connector_limit(struct connector *connector)
+{
+	if (connector->deadline != INT64_MAX)
+		loop_timer_set(connector->loop, &connector->timer, connector->deadline);
+}
+
+static void
 connector_timer(struct timer *timer)
 {
 	struct connector *connector = CONTAINER_OF(timer, struct connector, timer);
@@ -113,7 +120,7 @@ connector_timer(struct timer *timer)
 		connector_finish(connector, -1, ETIMEDOUT);
 		return;
 	}
-	loop_timer_set(connector->loop, timer, connector->deadline);
+	connector_limit(connector);
 	connector_try(connector);
 }
 
@@ -129,13 +136,13 @@ connector_start(struct loop *loop, const struct address_list *targets, int64_t t
 	}
 	connector->loop = loop;
 	connector->targets = targets;
-	connector->deadline = loop_now(loop) + timeout;
+	connector->deadline = timeout > 0 ? loop_now(loop) + timeout : INT64_MAX;
 	connector->done = done;
 	connector->context = context;
 	connector->release.run = connector_release;
 	watch_init(&connector->watch, -1, connector_ready);
 	timer_init(&connector->timer, connector_timer);
-	loop_timer_set(loop, &connector->timer, connector->deadline);
+	connector_limit(connector);
 	return connector_try(connector) ? connector : NULL;
 }
 

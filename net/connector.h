@@ -9,10 +9,11 @@ struct connector;
 
 /*
  * Try `targets`, which must outlive the attempt, one after the other, all within `timeout`
- * nanoseconds. `done` is called once: with a connected descriptor, now the callee's, and the
- * address that accepted, or with fd -1, an errno value (ETIMEDOUT after the timeout) and the
- * address tried last. It may be called before connector_start() returns, which then returns NULL;
- * the connector is gone when it is called. Returns NULL with `done` called too if memory is short.
+ * nanoseconds (0: however long it takes). `done` is called once: with a connected descriptor, now
+ * the callee's, and the address that accepted, or with fd -1, an errno value (ETIMEDOUT after the
+ * timeout) and the address tried last. It may be called before connector_start() returns, which
+ * then returns NULL; the connector is gone when it is called. Returns NULL with `done` called too
+ * if memory is short.
  */
 struct connector *connector_start(struct loop *loop, const struct address_list *targets,
     int64_t timeout, void (*done)(void *context, int fd, int error, const struct address *address),

@@ -267,6 +267,15 @@ def test_server_that_never_accepts(netrecord, logroot, deaf):
     assert event["duration"] >= 0.7
 
 
+def test_no_limit_on_connecting(netrecord, deaf):
+    """0 is never, as with the other times."""
+    nr = netrecord(deaf, "--connect-timeout", "0")
+    with connect(nr.address) as sock:
+        sock.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+
+
 def test_client_that_leaves_before_the_server_accepts(netrecord, logroot, deaf):
     nr = netrecord(deaf, "--connect-timeout", "2s")
     reset(connect(nr.address))
