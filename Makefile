@@ -116,6 +116,7 @@ check:
 	@MAKE='$(MAKE)' tests/check.sh
 check-slow: all
 	@tests/install-deps.sh build check
+	@tests/lint.sh
 	NETRECORD_BIN=$B $(PYTEST) -m slow --timeout=1200
 fuzz:
 	@tests/install-deps.sh build check
