@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 make="${MAKE:-make} --no-print-directory"
 pytest="/usr/bin/python3 -m pytest -c tests/pytest.ini --rootdir=tests tests"
 jobs=$(nproc)
+tests="-n $((jobs + 1))" # side by side: they wait more than they work
 
 step() {
 	printf '== %s\n' "$1"
@@ -22,7 +23,7 @@ build() {
 # core VARIANT [VAR=value...]: unit tests and the core of the system tests on that build
 core() {
 	$make -s VARIANT="$@" unit
-	NETRECORD_BIN=build/$1 $pytest -m 'core and not slow' --durations=3
+	NETRECORD_BIN=build/$1 $pytest -n "$jobs" -m 'core and not slow' --durations=3
 }
 
 step "layers"
@@ -47,7 +48,7 @@ MAKE="${MAKE:-make}" tests/fuzz.sh replay
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
-step "unit tests and core of the system tests: asan and tsan, side by side, since they wait more than they work"
+step "unit tests and core of the system tests: asan and tsan, side by side"
 # shellcheck disable=SC2086
 core fuzz $clang CFLAGS="-O1 -g" >build/fuzz/core.log 2>&1 &
 asan=$!
@@ -61,4 +62,5 @@ cat build/tsan/core.log
 [ $status -eq 0 ] || exit 1
 
 step "system tests: release"
-NETRECORD_BIN=build/release $pytest
+# shellcheck disable=SC2086
+NETRECORD_BIN=build/release $pytest $tests
