@@ -6,7 +6,7 @@
 #include "net/chunk.h"
 
 #define SPACE_MIN (CHUNK_SLAB_SIZE / 4) /* a slab with less room left is not read into any more */
-#define SPARE_MAX 32			/* unused slabs kept for the next read */
+#define SPARE_MAX 8			/* unused slabs kept for the next read */
 
 /* A slab (pool != NULL) or a copy. Whoever drops the last reference frees it. */
 struct chunk {

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHUNK_SLAB_SIZE (256 * 1024)
+#define CHUNK_SLAB_SIZE (1024 * 1024)
 #define CHUNK_COPY_MAX                                                                             \
 	2048 /* payloads up to this are copied when kept, so that they never pin a slab */
 /* The same for what waits to be sent: a remainder that is not copied pins at most eight times its

@@ -124,6 +124,4 @@ leg_set_limit(struct leg_set *set, size_t queue, size_t left_max)
 	set->left_max = left_max;
 	set->queue = queue;
 	set->total = queue < SIZE_MAX / LEG_QUEUES ? queue * LEG_QUEUES : SIZE_MAX;
-	/* One read always fits. */
-	set->service->relays.read_max = queue;
 }

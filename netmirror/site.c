@@ -87,6 +87,10 @@ site_new(struct site_common *common, struct config_proxy *config)
 	    .gone = site_less,
 	    .context = site};
 	site->mirrored = site->plain;
+	/* What is received at once must be little beside a queue. Where there is none, all of it.
+	 */
+	if (config->observer_count > 0)
+		proxy.relays->read_max = common->legs.queue / 4;
 	for (size_t i = 0; i < config->observer_count; i++) {
 		struct config_peer *observer = &config->observers[i];
 

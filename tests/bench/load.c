@@ -21,6 +21,8 @@ static const struct mode {
     {"connect", 4, "PORT CONCURRENT MILLISECONDS MOST", connect_main},
     {"idle", 2, "PORT CONNECTIONS", idle_main},
     {"sleep", 1, "DEADLINES", sleep_main},
+    {"send", 2, "PORT SIZE", send_main},
+    {"rate", 4, "PORT CLIENTS PER-SECOND MILLISECONDS", rate_main},
     {"verify", 4, "bulk|request LOGROOT LOGS TOTAL", verify_main},
 };
 

@@ -67,6 +67,8 @@ int request_main(char **operands, const char *index);
 int connect_main(char **operands, const char *index);
 int sleep_main(char **operands, const char *index);
 int idle_main(char **operands, const char *index);
+int send_main(char **operands, const char *index);
+int rate_main(char **operands, const char *index);
 int verify_main(char **operands, const char *index);
 
 #endif

@@ -320,21 +320,6 @@ class Netrecord(Peer):
             raise Failed("netlog check: %s" % checked.stdout.strip()[-300:])
 
 
-class Netmirror(Peer):
-    """Ours without observers: a relay."""
-
-    name = "netmirror"
-
-    def __init__(self, build):
-        super().__init__()
-        self.program = os.path.join(build, "netmirror")
-        self.remedy = "make"
-        self.version = (self.program, "-V")
-
-    def arguments(self, port, server_port):
-        return [self.program, "-b", "127.0.0.1", "127.0.0.1", str(server_port), str(port)]
-
-
 def all_peers(build):
     return [Direct(), Haproxy(), HaproxySplice(), HaproxyBuffer(), Nginx(), Socat(), Sslsplit(),
-            Tcpdump(), Netrecord(build), Netmirror(build)]
+            Tcpdump(), Netrecord(build)]
