@@ -103,9 +103,10 @@ def relay(bench, build, row, way, count):
 def observers(bench, build):
     size = bench.options.size
     with Servers(bench, 1 + max(COUNTS)) as (server, *ports):
-        loop = bench.generate("send", server, size)
         for count in COUNTS:
             peer = Netmirror(build, ports[:count])
+            loop = bench.generate("send", server, size)
+            bench.note(peer, OBSERVERS + " loop", loop["cpu"] / (size / 1e9))
 
             def work(port, peer=peer):
                 before = peer.cpu()
@@ -127,7 +128,6 @@ def observers(bench, build):
                 small = size // 8
                 got = run(bench, chain, server, lambda port: bench.generate("bulk", port, "up", 1, small))
                 bench.note(chain, "%s %d" % (OBSERVERS, count), got["bytes"] / got["seconds"] / 1e6)
-        bench.note(peer, OBSERVERS + " loop", loop["cpu"] / (size / 1e9))
 
 
 def sick(bench, build):
