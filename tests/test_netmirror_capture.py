@@ -80,7 +80,7 @@ def test_redis_live(mirror, stores):
 
 def test_redis_from_a_file(mirror, stores, folder):
     one, two = stores
-    dump = Process(["tcpdump", "-Z", "root", "-i", "lo", "-B", "65536", "-w", folder / "file", f"tcp port {one.port}"])
+    dump = Process(["tcpdump", "-U", "--immediate-mode", "-Z", "root", "-i", "lo", "-B", "65536", "-w", folder / "file", f"tcp port {one.port}"])
     try:
         dump.wait_said("listening on")
         bench(one.port, "-t", "set,incr,sadd", "-n", "5000", "-r", "1000", "-c", "20")
@@ -92,7 +92,7 @@ def test_redis_from_a_file(mirror, stores, folder):
         dump.kill()
     nm = mirror("--capture", "-R", folder / "file", str(one.port), f"127.0.0.1:{two.port}", listeners=0)
     assert nm.wait() == 0, nm.stderr
-    assert one.digest() == two.digest() != b"0" * 40 + b"\n"
+    wait_until(lambda: one.digest() == two.digest() != b"0" * 40 + b"\n", "what was sent is stored")
     assert not nm.said("missing behind|were not sent")
 
 
