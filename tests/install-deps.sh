@@ -5,7 +5,7 @@ set -eu
 build="gcc libc6-dev make pkg-config libbsd-dev libmd-dev zlib1g-dev libpcap-dev liblua5.4-dev"
 check="git clang libclang-rt-14-dev clang-format clang-tidy mandoc curl wrk nginx-light redis-server
 redis-tools postgresql memcached iproute2 tcpdump tshark tcpflow
-python3-hypothesis netcat-openbsd openssh-server openssh-client stunnel4 procps mosquitto mosquitto-clients python3-aiosmtpd socat openssl
+python3-hypothesis netcat-openbsd iperf openssh-server openssh-client stunnel4 procps mosquitto mosquitto-clients python3-aiosmtpd socat openssl
 chromium chromium-driver jq libxml2-utils perl python3-pytest python3-pytest-timeout python3-pytest-xdist"
 
 command -v dpkg-query >/dev/null || exit 0 # not Debian: whoever packages it knows
