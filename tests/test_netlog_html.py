@@ -43,7 +43,7 @@ def show(browser, folder):
 
     yield open_page
     assert browser.log("browser") == []
-    asked = {url for url in browser.requests() if not url.startswith(("chrome:", "data:"))}
+    asked = {url for url in browser.requests() if not url.startswith(("chrome:", "chrome-untrusted:", "data:"))}
     assert asked == {page.as_uri() for page in pages}
 
 

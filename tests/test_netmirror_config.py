@@ -220,4 +220,5 @@ def test_hup_under_traffic(mirror, observers, echo_server, file):
             nm.signal(signal.SIGHUP)
             assert recv_exactly(client, len(b"%d" % number)) == b"%d" % number
     nm.stop()
+    wait_until(lambda: sum(len(observer.results) for observer in watching) == 60, "the observers have seen all ends")
     assert sorted(int(data) for observer in watching for data, how in observer.results if how == "fin") == list(range(60))
