@@ -5,6 +5,7 @@ import pytest
 
 from harness.mirror import refused
 from harness.peers import Server, connect, echo, exchange, recv_all, recv_exactly
+from harness.proc import wait_until
 from harness.services import free_port
 
 # the file of tcp-clone's own README, unchanged but for the ports
