@@ -1,5 +1,5 @@
 /* Reads capture files: pcap and pcapng, either byte order, micro- and nanoseconds, gzip or not.
- * Through libpcap; built without it, capture_open() says so. */
+ * Built without libpcap it reads classic ones (pcap) only, and says so of others. */
 #ifndef FORMAT_CAPTURE_READ_H
 #define FORMAT_CAPTURE_READ_H
 
@@ -20,8 +20,8 @@ struct capture *capture_open(const char *path, char error[CAPTURE_ERROR_MAX]);
 struct capture *capture_from_source(struct source *source, char error[CAPTURE_ERROR_MAX]);
 void capture_free(struct capture *capture);
 
-/* Take only packets that match `expression`, pcap-filter(7). Returns 0, or -1: capture_message().
- */
+/* Take only packets that match `expression`, pcap-filter(7); to be called before the first
+ * capture_next(). Returns 0, or -1: capture_message(). */
 int capture_filter(struct capture *capture, const char *expression);
 
 /* The next packet, its bytes good until the next call. Returns 1, 0 at the end, or -1:

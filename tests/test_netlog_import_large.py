@@ -1,4 +1,5 @@
 """netlog import of captures with much of something: connections, bytes behind a gap."""
+import random
 import re
 import resource
 import struct
@@ -63,6 +64,26 @@ def peak_of(folder, content, status):
     return found
 
 
+@pytest.mark.parametrize("capture_of", [packets.pcap, packets.pcapng])
+def test_read_in_pieces(folder, capture_of):
+    """A pipe that hands over the capture in pieces of any size, packets across its buffers."""
+    rng = random.Random(4)
+    talk = Talk(mss=65000).open()
+    sent = [rng.randbytes(rng.choice([1, 60, 1448, 20000, 64000])) for _ in range(60)]
+    for payload in sent:
+        talk.send("s", payload)
+    content = capture_of(talk.close().packets)
+    child = subprocess.Popen([NETLOG, "import", "-", folder / "out"], stdin=subprocess.PIPE)
+    while content:
+        size = rng.choice([1, 15, 500, 60000])
+        child.stdin.write(content[:size])
+        child.stdin.flush()
+        content = content[size:]
+    child.stdin.close()
+    assert child.wait(PATIENCE) == 0
+    assert logs.load(folder / "out", 1).bytes("s") == b"".join(sent)
+
+
 def test_memory_behind_a_gap(folder):
     """Sixty megabytes behind missing bytes are not kept waiting for them."""
     t = Talk(mss=65000).open().send("c", b"?")
@@ -101,9 +122,14 @@ def test_hostile_lengths_take_no_memory(folder, field):
 
 @pytest.mark.slow
 def test_built_without_libpcap(folder):
-    """Everything else works, and import says why it does not."""
+    """Classic captures are read all the same; import says why others are not, nor filters."""
     run("make", "-s", "-C", TOP, "VARIANT=no-pcap", "WITHOUT=pcap", "build/no-pcap/netlog", patience=600)
-    path = packets.write(folder / "in.pcap", packets.pcap(Talk().open().packets))
-    done = run(TOP / "build/no-pcap/netlog", "import", path, folder / "out", check=False)
-    assert done.returncode == 2 and done.stderr.endswith(b": captures are not supported: built without libpcap\n")
-    assert done.stderr.count(b"\n") == 1 and not list(folder.glob("out*"))
+    own = TOP / "build/no-pcap/netlog"
+    talk = Talk().open().send("c", b"hello").close().packets
+    classic, other = packets.write(folder / "in.pcap", packets.pcap(talk)), packets.write(folder / "in.pcapng", packets.pcapng(talk))
+    for words in ["import", other, folder / "out"], ["import", "-F", "tcp", classic, folder / "out"]:
+        done = run(own, *words, check=False)
+        assert done.returncode == 2 and done.stderr.endswith(b"not supported: built without libpcap\n")
+        assert done.stderr.count(b"\n") == 1 and not list(folder.glob("out*"))
+    run(own, "import", classic, folder / "out")
+    assert logs.load(folder / "out", 1).bytes("c") == b"hello"
