@@ -129,6 +129,17 @@ socket_name(int fd, struct address *address)
 	address_from_sockaddr(address, (struct sockaddr *)&storage, length);
 }
 
+void
+socket_set_unpaced(int fd)
+{
+	static const char control[] = "reno"; /* which every kernel has, for every user */
+	struct address own;
+
+	socket_name(fd, &own);
+	if (own.family != AF_UNIX && address_is_loopback(&own))
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, sizeof(control) - 1);
+}
+
 int
 socket_error(int fd)
 {

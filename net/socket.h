@@ -27,6 +27,13 @@ int socket_connect(const struct address *address, bool *connected);
 /* The address that the socket is bound to. */
 void socket_name(int fd, struct address *address);
 
+/*
+ * A connection within this machine crosses no network whose congestion could be controlled, and a
+ * control that paces (bbr) would set a timer for every 64 KiB: have it not pace. Others stay as
+ * they are.
+ */
+void socket_set_unpaced(int fd);
+
 /* The pending error of the socket (SO_ERROR), 0 if there is none. */
 int socket_error(int fd);
 

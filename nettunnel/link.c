@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/socket.h"
 #include "nettunnel/link_private.h"
 
 /* What the kernel holds and has not sent yet: a small request waits behind so much. */
@@ -156,6 +157,7 @@ link_attach(struct link *link, int fd, uint64_t received)
 	link_detach(link);
 	watch_init(&link->watch, fd, link_ready);
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+	socket_set_unpaced(fd);
 	link->state = LINK_UP;
 	link->smooth = 0;
 	link->heard = loop_now(tunnel->loop);

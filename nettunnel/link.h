@@ -80,6 +80,9 @@ int link_put_data(struct link *link, uint64_t stream, const struct slice *slice)
 /* How many bytes of data should be put now at most, what waits to be sent being little. */
 size_t link_room(const struct link *link);
 
+/* How much of that one stream should put while others wait for their turn. */
+size_t link_share(const struct link *link);
+
 /* End it for good: its connection is closed, the owner told. */
 void link_end(struct link *link, const char *reason);
 

@@ -9,10 +9,10 @@
  * Beyond this no data is put: a small request waits behind so much. More of it makes fewer, larger
  * steps, and does no harm where the connection has long taken all at once.
  */
-#define UNSENT_MAX (64 * 1024)
-#define UNSENT_MAX_SMOOTH (256 * 1024)
-#define SMOOTH (1024 * 1024)
-#define VECTORS 64
+#define UNSENT_MAX ((size_t)64 * 1024)
+#define UNSENT_MAX_SMOOTH ((size_t)512 * 1024)
+#define SMOOTH ((size_t)1024 * 1024)
+#define VECTORS 128 /* as many as UNSENT_MAX_SMOOTH takes */
 
 static void
 control_add(struct link *link, enum frame_type type, uint64_t number)
@@ -110,9 +110,15 @@ link_flush_task(struct task *task)
 }
 
 size_t
+link_share(const struct link *link)
+{
+	return link->smooth >= SMOOTH ? UNSENT_MAX_SMOOTH / 4 : UNSENT_MAX / 4;
+}
+
+size_t
 link_room(const struct link *link)
 {
-	size_t most = link->smooth >= SMOOTH ? UNSENT_MAX_SMOOTH : UNSENT_MAX;
+	size_t most = 4 * link_share(link);
 
 	if (link->state != LINK_UP || link->outbox.unsent_bytes + FRAME_DATA_MAX > most)
 		return 0; /* rather later than in small frames */

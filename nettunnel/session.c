@@ -56,27 +56,21 @@ session_serve(struct session *session, struct stream *stream, const char *text)
 
 /* -- turns -- */
 
-/* How much of the room the stream whose turn it is may take, where others wait too. */
-static size_t
-session_share(const struct session *session, size_t room)
-{
-	if (TAILQ_EMPTY(&session->turns))
-		return room;
-	return room / 4 > FRAME_DATA_MAX ? room / 4 : FRAME_DATA_MAX;
-}
-
 /* Let streams put what their sockets sent, as long as there is room. */
 static void
-session_take_turns(struct session *session)
+session_take_turns(struct timer *timer)
 {
+	struct session *session = CONTAINER_OF(timer, struct session, turn_timer);
 	struct stream *stream;
-	size_t room;
+	size_t room, share = link_share(&session->link);
 
 	while ((room = link_room(&session->link)) > 0 &&
 	       (stream = TAILQ_FIRST(&session->turns)) != NULL) {
 		TAILQ_REMOVE(&session->turns, stream, turn);
 		stream->has_turn = false;
-		if (stream_take_turn(stream, session_share(session, room))) {
+		if (!TAILQ_EMPTY(&session->turns) && room > share)
+			room = share;
+		if (stream_take_turn(stream, room)) {
 			stream->has_turn = true;
 			TAILQ_INSERT_TAIL(&session->turns, stream, turn);
 		}
@@ -205,10 +199,15 @@ session_parsed(struct link *link)
 
 /* -- the link -- */
 
+/* In the next round, so that those who send much do not keep the loop from all others. */
 static void
 session_room(struct link *link)
 {
-	session_take_turns(CONTAINER_OF(link, struct session, link));
+	struct session *session = CONTAINER_OF(link, struct session, link);
+	struct loop *loop = link->tunnel->loop;
+
+	if (!TAILQ_EMPTY(&session->turns))
+		loop_timer_set(loop, &session->turn_timer, loop_now(loop));
 }
 
 static void
@@ -243,12 +242,14 @@ session_init(struct session *session, struct tunnel *tunnel, const struct sessio
 	session->ops = ops;
 	RB_INIT(&session->streams);
 	TAILQ_INIT(&session->turns);
+	timer_init(&session->turn_timer, session_take_turns);
 	link_init(&session->link, tunnel, &session_link_ops);
 }
 
 void
 session_release(struct session *session)
 {
+	loop_timer_cancel(session->link.tunnel->loop, &session->turn_timer);
 	link_release(&session->link);
 }
 

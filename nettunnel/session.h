@@ -34,6 +34,7 @@ struct session {
 	size_t count;	  /* of these */
 	uint64_t last_id; /* of the stream that was opened last; ids are never used again */
 	struct stream_turns turns;
+	struct timer turn_timer;
 	/* Consecutive DATA of one stream, sent to its socket at once. */
 	struct stream *batch_stream;
 	struct slice batch[SESSION_BATCH];

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "net/socket.h"
 #include "nettunnel/stream_private.h"
 
 #define DRAIN_PAUSE_FIRST (5 * TUNNEL_SECOND / 1000)
@@ -209,6 +210,7 @@ stream_init(struct stream *stream, struct tunnel *tunnel, enum side side,
 void
 stream_set_socket(struct stream *stream, int fd)
 {
+	socket_set_unpaced(fd);
 	stream->end.watch.fd = fd;
 	stream_update(stream);
 }
@@ -231,7 +233,7 @@ void
 stream_opened(struct stream *stream, int fd)
 {
 	stream->state = STREAM_OPEN;
-	stream->end.watch.fd = fd;
+	stream_set_socket(stream, fd);
 	stream_flush(stream);
 	stream_forward_end(stream);
 	stream_update(stream);
