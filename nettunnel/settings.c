@@ -10,6 +10,8 @@
 #include "nettunnel/settings.h"
 #include "nettunnel/tunnel.h"
 
+#define NEVER (INT64_MAX / 4) /* nanoseconds: so far away that sums of two do not overflow */
+
 static const char usage_text[] =
     "usage: nettunnel server [options] --key FILE\n"
     "       nettunnel provider [options] --key FILE server:port host:port\n"
@@ -71,11 +73,14 @@ struct given {
 	const char *server, *provider;
 };
 
+/* A time after which something is given up; 0 is never. */
 static void
 parse_time(const char *option, const char *value, int64_t *time)
 {
 	if (options_time(option, value, time) == -1)
 		exit(2);
+	if (*time == 0)
+		*time = NEVER;
 	if (*time < TUNNEL_SECOND / 1000)
 		notice_exit("%s: %s is too short", option, value);
 }

@@ -34,7 +34,7 @@ def quiet_echo(sock, _number):
         (["provider", "--key", "{key}", "127.0.0.1:0", "127.0.0.1:1"], "port 0 is no server's"),
         (["provider", "--key", "{key}", "127.0.0.1", "127.0.0.1:1"], "needed"),
         (["server", "--key", "{key}", "--hold", "soon"], "--hold: soon is not a time"),
-        (["server", "--key", "{key}", "--hold", "0"], "--hold: 0 is too short"),
+        (["server", "--key", "{key}", "--hold", "0.0001"], "--hold: 0.0001 is too short"),
         (["server", "--key", "{key}", "--max-connections", "0"], "--max-connections: 0 is too small"),
         (["server", "--key", "{key}", "--listen", "nowhere"], "cannot listen"),
         (["server", "--key", "{key}", "--nonsense"], "unknown option"),
