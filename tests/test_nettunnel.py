@@ -134,7 +134,7 @@ def exchange_while_sending(address, data):
         return got
 
 
-@pytest.mark.parametrize("size", [300_000, pytest.param(8_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [1_000_000, pytest.param(8_000_000, marks=pytest.mark.slow)])
 def test_hundred_clients_of_whom_one_does_not_read(tunnel, size):
     with Server(echo) as target:
         tunnel.server()

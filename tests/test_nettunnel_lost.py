@@ -140,7 +140,7 @@ def test_provider_that_is_killed_and_started_again(tunnel):
         server.wait_said("link to provider .* lost")
         new = connect(tunnel.address)
         new.sendall(b"new")
-        time.sleep(1)
+        time.sleep(5)
         for sock in silent + busy + [new]:
             sock.setblocking(False)
             with pytest.raises(BlockingIOError):  # all are kept meanwhile
@@ -229,6 +229,23 @@ def test_provider_that_ends_lets_others_serve_at_once(tunnel):
             tunnel.provider(other.address)
             silent.sendall(b"hello")
             assert recv_exactly(silent, 5) == b"hello"
+
+
+def test_times_of_0_are_no_limits(tunnel):
+    with Server(echo) as target:
+        server = tunnel.server("--hold", "0", "--ping", "0")
+        forwarder = tunnel.forwarder()
+        with connect(tunnel.address) as early:
+            early.sendall(b"early")
+            time.sleep(0.3)  # waits for a provider
+            tunnel.provider(target.address, "--hold", "0", "--ping", "0", "--connect-timeout", "0", via=("127.0.0.1", forwarder.port))
+            assert recv_exactly(early, 5) == b"early"
+            forwarder.cut()
+            server.wait_said("link to provider .* lost")
+            early.sendall(b"late")
+            time.sleep(0.3)
+            forwarder.mend()
+            assert recv_exactly(early, 4) == b"late"
 
 
 @pytest.mark.core
