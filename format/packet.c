@@ -1,6 +1,7 @@
 #include "format/packet.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,11 +121,17 @@ fragment_decode(
 	return status == PACKET_SEGMENT ? tcp_decode(decoding) : status;
 }
 
+/* Written in words, as it is read to be compared: the processor waits for smaller pieces. */
 static void
 address_map(uint8_t address[16], const uint8_t *ipv4)
 {
-	memcpy(address, mapped, sizeof(mapped));
-	memcpy(address + sizeof(mapped), ipv4, 4);
+	uint64_t high = 0, low;
+	uint32_t part;
+
+	memcpy(&part, ipv4, sizeof(part));
+	low = htole64((uint64_t)le32toh(part) << 32 | 0xffff0000);
+	memcpy(address, &high, sizeof(high));
+	memcpy(address + sizeof(high), &low, sizeof(low));
 }
 
 /* RFC 791, section 3.1. */

@@ -85,7 +85,7 @@ struct reassembly {
 	size_t bucket_count; /* a power of 2 */
 	size_t connection_count;
 	size_t open_count, over_count;
-	uint64_t seed;
+	uint64_t seed[3];
 	struct connection *last; /* what was found last */
 	struct connections open, over, idle, holding;
 	size_t held;

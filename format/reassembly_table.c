@@ -14,7 +14,8 @@ table_init(struct reassembly *reassembly)
 	if (reassembly->buckets == NULL)
 		return -1;
 	/* nobody who writes a capture shall know which connections share a bucket */
-	arc4random_buf(&reassembly->seed, sizeof(reassembly->seed));
+	arc4random_buf(reassembly->seed, sizeof(reassembly->seed));
+	reassembly->seed[2] |= 1;
 	return 0;
 }
 
@@ -39,24 +40,24 @@ table_release(struct reassembly *reassembly)
 	free(reassembly->buckets);
 }
 
+/* Both halves of a product: with a factor that nobody knows, all bits of it depend on all of both.
+ */
 static uint64_t
-mix(uint64_t value)
+mix(uint64_t one, uint64_t other)
 {
-	value ^= value >> 32;
-	value *= 0x9e3779b97f4a7c15;
-	value ^= value >> 29;
-	value *= 0xbf58476d1ce4e5b9;
-	return value ^ value >> 32;
+	__extension__ unsigned __int128 product = (unsigned __int128)one * other;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static uint64_t
-end_hash(uint64_t seed, const struct packet_end *end)
+end_hash(const uint64_t seed[3], const struct packet_end *end)
 {
 	uint64_t high, low;
 
 	memcpy(&high, end->address, 8);
 	memcpy(&low, end->address + 8, 8);
-	return mix(mix(mix(seed ^ high) ^ low) ^ end->port);
+	return mix(mix(high ^ seed[0], low ^ seed[1]) ^ end->port, seed[2]);
 }
 
 /* The same for both directions. */

@@ -333,6 +333,63 @@ log_writer_append(struct log_root *root, struct log_writer *log, const struct lo
 	return 0;
 }
 
+/* How many of the `size` bytes are whole records. */
+static size_t
+encoded_whole(const char *bytes, size_t size)
+{
+	struct record record;
+	size_t whole = 0;
+
+	for (;;) {
+		const char *header = bytes + whole, *end = memchr(header, '\n', size - whole);
+		if (end == NULL || record_decode(header, (size_t)(end - header), &record) != NULL)
+			return whole;
+		size_t payload = (size_t)(end - bytes) + 1;
+		if (record.size > size - payload)
+			return whole;
+		whole = payload + (size_t)record.size;
+	}
+}
+
+static int
+encoded_gzip(struct log_root *root, struct log_writer *log, const void *bytes, size_t size)
+{
+	struct member *member = &root->member;
+
+	member_begin(member);
+	if (member_add(member, log->fd, bytes, size) != 0 || member_end(member, log->fd) != 0) {
+		writer_take_back(log);
+		return -1;
+	}
+	log->part_size += member->written;
+	return 0;
+}
+
+int
+log_writer_append_encoded(
+    struct log_root *root, struct log_writer *log, const void *bytes, size_t size)
+{
+	struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+	size_t done;
+
+	if (log->fd < 0 && writer_reopen(root, log) != 0)
+		return -1;
+	if (log->part_size > 0 &&
+	    (root->gzip ? member_bound(size) : size) > writer_room(root, log) &&
+	    writer_rotate(root, log) != 0)
+		return -1;
+	if (root->gzip)
+		return encoded_gzip(root, log, bytes, size);
+	done = vectors_write(log->fd, &vector, 1);
+	if (done < size) {
+		log->part_size += encoded_whole(bytes, done);
+		writer_take_back(log);
+		return -1;
+	}
+	log->part_size += done;
+	return 0;
+}
+
 void
 log_writer_park(struct log_writer *log)
 {

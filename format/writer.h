@@ -1,6 +1,7 @@
 /*
  * Writes logs under one root: <root>_<n>, plain or gzip, split into parts, never overwriting.
- * A root and its logs belong to one thread.
+ * A root and its logs belong to one thread; but one may create logs while another appends to those
+ * that it was handed, parks and closes them.
  */
 #ifndef FORMAT_WRITER_H
 #define FORMAT_WRITER_H
@@ -95,6 +96,12 @@ int log_writer_create(struct log_root *root, struct log_writer *log);
  */
 int log_writer_append(struct log_root *root, struct log_writer *log,
     const struct log_entry *entries, size_t count, size_t *written);
+
+/* Append `size` bytes that are whole records as record_encode() has them, each with its payload;
+ * they stay in one part, and in one gzip member. Returns 0, or -1 with errno, as
+ * log_writer_append(). */
+int log_writer_append_encoded(
+    struct log_root *root, struct log_writer *log, const void *bytes, size_t size);
 
 /* Close the descriptor of a log that will be appended to later. */
 void log_writer_park(struct log_writer *log);

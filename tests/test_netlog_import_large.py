@@ -2,6 +2,7 @@
 import random
 import re
 import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -62,6 +63,32 @@ def peak_of(folder, content, status):
     child.stdin.close()
     assert child.wait(PATIENCE) == status
     return found
+
+
+def test_records_of_one_microsecond(folder):
+    """What a side sends in the same microsecond is one record, however long that gets."""
+    talk = Talk(mss=7, step=0).open().send("s", bytes(range(256)) * 300).close()
+    good("import", packets.write(folder / "in.pcap", packets.pcap(talk.packets)), folder / "out")
+    log = logs.load(folder / "out", 1)
+    assert log.bytes("s") == bytes(range(256)) * 300
+    assert [r.kind for r in log.records].count("data") == 2  # 64 KiB at most
+
+
+def small_files():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+
+@pytest.mark.parametrize("options", [[], ["--gzip"]])
+def test_full_disk(folder, options):
+    """A limit on the size of files stands for it: it is said once, and the log ends at a whole record."""
+    talk = Talk().open().send("s", random.Random(5).randbytes(2_000_000)).close()
+    path = packets.write(folder / "in.pcap", packets.pcap(talk.packets))
+    done = subprocess.run([NETLOG, "import", *options, path, folder / "out"], preexec_fn=small_files, capture_output=True, check=False)
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and done.stderr.endswith(b": File too large\n")
+    (log,) = folder.glob("out_1*")
+    assert 200_000 < log.stat().st_size <= 300_000
+    good("check", log)
 
 
 @pytest.mark.parametrize("capture_of", [packets.pcap, packets.pcapng])

@@ -20,7 +20,7 @@ struct import_root *import_root_open(const char *root, bool gzip);
 int import_root_close(struct import_root *root);
 
 /* Did something fail? It was said, and nothing more is written. */
-bool import_root_failed(const struct import_root *root);
+bool import_root_failed(struct import_root *root);
 
 /* Create the next log, and enter it in the index: number, name and run are filled in here, the rest
  * of `entry` by the caller. Returns NULL after a message. */

@@ -312,6 +312,62 @@ test_failure_ends_at_a_whole_record(int gzip_level)
 	directory_clear();
 }
 
+/* Records that are encoded already: they stay together. */
+static void
+test_encoded_records(int gzip_level)
+{
+	static const char first[] = "c 0.000000 con\nc 0.000000 10\n0123456789",
+			  second[] = "s 0.000000 2\nab";
+	const char *suffix = gzip_level > 0 ? ".gz" : "";
+	struct log_root *root = root_open("r", gzip_level, gzip_level > 0 ? 90 : 40);
+	struct log_writer log;
+	char name[32];
+
+	EXPECT(log_writer_create(root, &log) == 0);
+	EXPECT(log_writer_append_encoded(root, &log, first, sizeof(first) - 1) == 0);
+	log_writer_park(&log);
+	EXPECT(log_writer_append_encoded(root, &log, second, sizeof(second) - 1) == 0);
+	EXPECT(log_writer_append_encoded(root, &log, second, sizeof(second) - 1) == 0);
+	EXPECT(log_writer_close(root, &log) == 0 && log.part > 0);
+	snprintf(name, sizeof(name), "r_1%s", suffix);
+	EXPECT(strcmp(file_read(name), first) == 0);
+	snprintf(name, sizeof(name), "r_1.1%s", suffix);
+	EXPECT(strncmp(file_read(name), second, sizeof(second) - 1) == 0);
+	log_root_close(root);
+	directory_clear();
+}
+
+static void
+test_failure_of_encoded_records(int gzip_level)
+{
+	static const char records[] = "c 0.000000 con\nc 0.000000 3\nabcc 0.000000 8000\n";
+	static char bytes[sizeof(records) - 1 + 8000];
+	const char *name = gzip_level > 0 ? "r_1.gz" : "r_1";
+	struct rlimit before, limit;
+	struct log_root *root = root_open("r", gzip_level, 0);
+	struct log_writer log;
+
+	memcpy(bytes, records, sizeof(records) - 1);
+	for (size_t i = sizeof(records) - 1; i < sizeof(bytes); i++)
+		bytes[i] = (char)('a' + (i * i >> 5) % 26);
+	signal(SIGXFSZ, SIG_IGN);
+	EXPECT(getrlimit(RLIMIT_FSIZE, &before) == 0);
+	EXPECT(log_writer_create(root, &log) == 0);
+	EXPECT(log_writer_append_encoded(root, &log, bytes, 15) == 0);
+	limit = before;
+	limit.rlim_cur = log.part_size + 80;
+	EXPECT(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	EXPECT(log_writer_append_encoded(root, &log, bytes + 15, sizeof(bytes) - 15) == -1);
+	EXPECT(errno == EFBIG);
+	EXPECT(setrlimit(RLIMIT_FSIZE, &before) == 0);
+	EXPECT((uint64_t)file_size(name) == log.part_size);
+	EXPECT(log_writer_close(root, &log) == 0);
+	EXPECT(strcmp(file_read(name),
+		   gzip_level > 0 ? "c 0.000000 con\n" : "c 0.000000 con\nc 0.000000 3\nabc") == 0);
+	log_root_close(root);
+	directory_clear();
+}
+
 static void
 test_parked_log_is_not_followed_elsewhere(void)
 {
@@ -397,6 +453,10 @@ main(void)
 	test_rotation_at_record_boundaries();
 	test_gzip_members();
 	test_gzip_rotation();
+	test_encoded_records(0);
+	test_encoded_records(6);
+	test_failure_of_encoded_records(0);
+	test_failure_of_encoded_records(6);
 	test_failure_ends_at_a_whole_record(0);
 	test_failure_ends_at_a_whole_record(6);
 	test_parked_log_is_not_followed_elsewhere();
