@@ -5,8 +5,7 @@
 
 #include "net/chunk.h"
 
-#define SPACE_MIN (CHUNK_SLAB_SIZE / 4) /* a slab with less room left is not read into any more */
-#define SPARE_MAX 8			/* unused slabs kept for the next read */
+#define SPARE_MAX 8 /* unused slabs kept for the next read */
 
 /* A slab (pool != NULL) or a copy. Whoever drops the last reference frees it. */
 struct chunk {
@@ -21,6 +20,7 @@ struct chunk {
  * loop and every slab outside of `spare`.
  */
 struct chunk_pool {
+	size_t slab_size;
 	pthread_mutex_t lock; /* over spare, spare_count, users */
 	struct chunk *spare;  /* last in, first out: the one most likely still in the cache */
 	unsigned spare_count;
@@ -31,12 +31,13 @@ struct chunk_pool {
 };
 
 struct chunk_pool *
-chunk_pool_new(void)
+chunk_pool_new(size_t slab_size)
 {
 	struct chunk_pool *pool = calloc(1, sizeof(*pool));
 
 	if (pool == NULL)
 		return NULL;
+	pool->slab_size = slab_size;
 	pthread_mutex_init(&pool->lock, NULL);
 	pool->users = 1;
 	return pool;
@@ -115,7 +116,7 @@ pool_take(struct chunk_pool *pool)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (slab == NULL) {
-		slab = malloc(sizeof(*slab) + CHUNK_SLAB_SIZE);
+		slab = malloc(sizeof(*slab) + pool->slab_size);
 		if (slab == NULL) {
 			pool_leave(pool, NULL);
 			return NULL;
@@ -134,7 +135,8 @@ chunk_pool_space(struct chunk_pool *pool, size_t *size)
 	if (pool->current != NULL && pool->used > 0 &&
 	    atomic_load_explicit(&pool->current->references, memory_order_acquire) == 1)
 		pool->used = 0;
-	if (pool->current == NULL || CHUNK_SLAB_SIZE - pool->used < SPACE_MIN) {
+	/* One with less than a quarter left is not read into any more. */
+	if (pool->current == NULL || pool->slab_size - pool->used < pool->slab_size / 4) {
 		struct chunk *fresh = pool_take(pool);
 
 		if (fresh == NULL)
@@ -144,7 +146,7 @@ chunk_pool_space(struct chunk_pool *pool, size_t *size)
 		pool->current = fresh;
 		pool->used = 0;
 	}
-	*size = CHUNK_SLAB_SIZE - pool->used;
+	*size = pool->slab_size - pool->used;
 	return pool->current->bytes + pool->used;
 }
 
@@ -162,7 +164,7 @@ chunk_pool_slice(struct chunk_pool *pool, size_t size)
 size_t
 chunk_pool_held(struct chunk_pool *pool)
 {
-	return atomic_load_explicit(&pool->slabs, memory_order_relaxed) * CHUNK_SLAB_SIZE;
+	return atomic_load_explicit(&pool->slabs, memory_order_relaxed) * pool->slab_size;
 }
 
 struct slice

@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 #define CHUNK_SLAB_SIZE (1024 * 1024)
+#define CHUNK_BULK_SIZE (4 * CHUNK_SLAB_SIZE) /* for what comes in bulk */
 #define CHUNK_COPY_MAX                                                                             \
 	2048 /* payloads up to this are copied when kept, so that they never pin a slab */
 /* The same for what waits to be sent: a remainder that is not copied pins at most eight times its
- * size. */
+ * size, or 32 times of a slab of bulk. */
 #define CHUNK_WAIT_MAX (CHUNK_SLAB_SIZE / 8)
 
 struct chunk;
@@ -28,13 +29,13 @@ struct slice {
 	size_t size;
 };
 
-/* A pool that hands out slabs; returns NULL with errno. It may be freed before its last slice is
- * dropped. */
-struct chunk_pool *chunk_pool_new(void);
+/* A pool that hands out slabs of `slab_size` bytes; returns NULL with errno. It may be freed before
+ * its last slice is dropped. */
+struct chunk_pool *chunk_pool_new(size_t slab_size);
 void chunk_pool_free(struct chunk_pool *pool);
 
 /*
- * The free space to read into next, of which `*size` is set (at least CHUNK_SLAB_SIZE / 4).
+ * The free space to read into next, of which `*size` is set (at least a quarter of a slab).
  * Returns NULL with errno ENOMEM.
  */
 unsigned char *chunk_pool_space(struct chunk_pool *pool, size_t *size);

@@ -16,6 +16,7 @@
 
 RB_HEAD(timer_tree, timer);
 STAILQ_HEAD(task_list, task);
+TAILQ_HEAD(turn_list, turn);
 
 struct signal_handler {
 	int signal;
@@ -30,6 +31,7 @@ struct loop {
 
 	struct timer_tree timers;
 	struct task_list tasks;
+	struct turn_list turns;
 
 	sigset_t signals;
 	struct watch signal_watch;
@@ -131,6 +133,38 @@ run_tasks(struct loop *loop)
 		task->queued = false;
 		task->run(task);
 	}
+}
+
+/* -- turns -- */
+
+void
+loop_turn(struct loop *loop, struct turn *turn)
+{
+	if (turn->queued)
+		return;
+	turn->queued = true;
+	TAILQ_INSERT_TAIL(&loop->turns, turn, next);
+}
+
+void
+loop_turn_cancel(struct loop *loop, struct turn *turn)
+{
+	if (!turn->queued)
+		return;
+	turn->queued = false;
+	TAILQ_REMOVE(&loop->turns, turn, next);
+}
+
+static void
+take_turn(struct loop *loop)
+{
+	struct turn *turn = TAILQ_FIRST(&loop->turns);
+
+	if (turn == NULL || loop->stopped)
+		return;
+	loop_turn_cancel(loop, turn);
+	loop_refresh(loop);
+	turn->take(turn);
 }
 
 /* -- descriptors -- */
@@ -249,6 +283,7 @@ loop_new(enum loop_backend backend)
 		return NULL;
 	RB_INIT(&loop->timers);
 	STAILQ_INIT(&loop->tasks);
+	TAILQ_INIT(&loop->turns);
 	sigemptyset(&loop->signals);
 	watch_init(&loop->signal_watch, -1, signal_ready);
 	watch_init(&loop->wake_watch, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), wake_ready);
@@ -276,14 +311,17 @@ loop_free(struct loop *loop)
 	free(loop);
 }
 
-/* Wait until a descriptor is ready or the first timer is due, and serve what is ready. */
+/* Wait until a descriptor is ready or the first timer is due, not at all while somebody waits for
+ * its turn, and serve what is ready. */
 static int
 serve_descriptors(struct loop *loop)
 {
 	struct timer *first = RB_MIN(timer_tree, &loop->timers);
-	struct timespec timeout, *until = NULL;
+	struct timespec timeout = {0}, *until = NULL;
 
-	if (first != NULL) {
+	if (!TAILQ_EMPTY(&loop->turns)) {
+		until = &timeout;
+	} else if (first != NULL) {
 		int64_t left = first->due - loop_refresh(loop);
 
 		if (left < 0)
@@ -302,6 +340,7 @@ loop_run(struct loop *loop)
 	while (!loop->stopped) {
 		if (serve_descriptors(loop) == -1)
 			return -1;
+		take_turn(loop);
 		fire_timers(loop);
 		run_tasks(loop);
 	}

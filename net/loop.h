@@ -49,6 +49,13 @@ struct task {
 	void (*run)(struct task *task);
 };
 
+/* A long piece of work, such as passing on much at once; embedded in its owner. */
+struct turn {
+	TAILQ_ENTRY(turn) next;
+	bool queued;
+	void (*take)(struct turn *turn);
+};
+
 enum loop_backend { LOOP_EPOLL, LOOP_POLL };
 
 /* `backend` LOOP_POLL is the portable one: all descriptors in one poll(2). Returns NULL with errno.
@@ -78,6 +85,11 @@ void loop_timer_cancel(struct loop *loop, struct timer *timer);
 
 /* Run `task` once after the current round; a task that is queued already stays so. */
 void loop_later(struct loop *loop, struct task *task);
+
+/* Have `turn` taken once, behind those that wait already; one that waits stays where it is. One is
+ * taken a round, so that nothing else that is ready waits for more than one. */
+void loop_turn(struct loop *loop, struct turn *turn);
+void loop_turn_cancel(struct loop *loop, struct turn *turn);
 
 /* Call `handler` from the loop when the signal arrives. Blocks it for the rest of the process:
  * start threads after this. Returns -1 with errno. */

@@ -54,6 +54,7 @@ relay_close(struct relay *relay, enum close_reason reason, bool reset)
 		bool cut = relay->flows[other((enum side)side)].pending.size > 0;
 
 		loop_unwatch(set->loop, &end->end.watch);
+		loop_turn_cancel(set->loop, &end->turn);
 		if (end->end.watch.fd != -1)
 			end->end.ops->close(&end->end, reset || cut);
 		flow_release(&relay->flows[side], &set->held);
@@ -220,6 +221,8 @@ relay_new(struct relay_set *set, int fd, const struct address *client)
 		relay->ends[side].end.ops = &end_socket_ops;
 	watch_init(&relay->ends[SIDE_CLIENT].end.watch, fd, relay_client_ready);
 	watch_init(&relay->ends[SIDE_SERVER].end.watch, -1, relay_server_ready);
+	relay->ends[SIDE_CLIENT].turn.take = relay_client_turn;
+	relay->ends[SIDE_SERVER].turn.take = relay_server_turn;
 	LIST_INSERT_HEAD(&set->relays, relay, all);
 	set->count++;
 	metrics_add(set->metrics, COUNTER_OPEN, 1);

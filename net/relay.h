@@ -47,6 +47,7 @@ struct relay_filter {
 struct relay_set {
 	struct loop *loop;
 	struct chunk_pool *pool;
+	struct chunk_pool *bulk_pool; /* of slabs of CHUNK_BULK_SIZE, for what comes in bulk */
 	struct metrics *metrics;
 	int64_t
 	    idle_timeout; /* nanoseconds without a byte after which both sides are reset; 0: none */

@@ -24,6 +24,8 @@ struct relay_end {
 	int broken; /* errno of a send that failed; what this end sent before is still received */
 	bool error_seen; /* HUP or ERR was told while nothing was to be received: not watched until
 			    then */
+	bool bulk;	 /* much comes at once: it is received in turns with others */
+	struct turn turn;
 };
 
 struct relay {
@@ -98,5 +100,9 @@ void relay_kill(struct relay *relay);
 /* What the ends' watches call. */
 void relay_client_ready(struct watch *watch, short events);
 void relay_server_ready(struct watch *watch, short events);
+
+/* What the ends' turns call. */
+void relay_client_turn(struct turn *turn);
+void relay_server_turn(struct turn *turn);
 
 #endif

@@ -138,8 +138,9 @@ service_init(struct service *service, struct metrics *metrics)
 	service->relays.gone = service_gone;
 	service->relays.context = service;
 	LIST_INIT(&service->relays.relays);
-	service->relays.pool = chunk_pool_new();
-	return service->relays.pool != NULL ? 0 : -1;
+	service->relays.pool = chunk_pool_new(CHUNK_SLAB_SIZE);
+	service->relays.bulk_pool = chunk_pool_new(CHUNK_BULK_SIZE);
+	return service->relays.pool != NULL && service->relays.bulk_pool != NULL ? 0 : -1;
 }
 
 void
@@ -147,6 +148,7 @@ service_release(struct service *service)
 {
 	listener_free(service->listener);
 	chunk_pool_free(service->relays.pool);
+	chunk_pool_free(service->relays.bulk_pool);
 	loop_free(service->loop);
 }
 

@@ -32,7 +32,7 @@ test_kept_bytes_stay(void)
 {
 	static const size_t sizes[] = {
 	    1, 20, 2048, 2049, 40000, 65536, 3, 65536, 65536, 65536, 100};
-	struct chunk_pool *pool = chunk_pool_new();
+	struct chunk_pool *pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	struct slice kept[11];
 
 	for (int i = 0; i < 11; i++)
@@ -50,7 +50,7 @@ test_kept_bytes_stay(void)
 static void
 test_small_never_pins_a_slab(void)
 {
-	struct chunk_pool *pool = chunk_pool_new();
+	struct chunk_pool *pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	struct slice kept[1000];
 
 	for (int i = 0; i < 1000; i++)
@@ -66,7 +66,7 @@ test_small_never_pins_a_slab(void)
 static void
 test_slabs_come_back(void)
 {
-	struct chunk_pool *pool = chunk_pool_new();
+	struct chunk_pool *pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 
 	for (int i = 0; i < 1000; i++) {
 		struct slice kept = receive(pool, CHUNK_SLAB_SIZE / 4, i & 0xff, CHUNK_COPY_MAX);
@@ -80,7 +80,7 @@ test_slabs_come_back(void)
 static void
 test_copy_limit_of_the_holder(void)
 {
-	struct chunk_pool *pool = chunk_pool_new();
+	struct chunk_pool *pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	struct slice copy = receive(pool, 30000, 'x', 32768), reference;
 
 	EXPECT(slice_held(&copy) > 30000);
@@ -106,7 +106,7 @@ static void
 test_dropping_from_another_thread(void)
 {
 	static struct slice slices[2][200];
-	struct chunk_pool *pool = chunk_pool_new();
+	struct chunk_pool *pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	pthread_t thread;
 
 	for (int i = 0; i < 200; i++) {

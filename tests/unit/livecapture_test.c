@@ -179,7 +179,7 @@ main(void)
 	snprintf(path, sizeof(path), "%s/fifo", folder);
 	EXPECT(mkfifo(path, 0600) == 0);
 	loop = loop_new(LOOP_EPOLL);
-	pool = chunk_pool_new();
+	pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	EXPECT(loop != NULL && pool != NULL);
 	test_stall();
 	test_broken();

@@ -150,6 +150,56 @@ test_hang_up_without_other_interest(enum loop_backend backend)
 	close_peers();
 }
 
+/* -- turns -- */
+
+static char taken[8];
+static struct turn turns[3];
+
+static void
+turn_taken(struct turn *turn)
+{
+	taken[strlen(taken)] = (char)('a' + (turn - turns));
+	if (strlen(taken) == 1)
+		loop_turn(test.loop, turn); /* again, behind the others */
+	if (strlen(taken) == sizeof(taken) - 1)
+		loop_stop(test.loop);
+}
+
+static void
+note_byte(struct watch *watch, short events)
+{
+	char byte;
+
+	EXPECT(events & POLLIN);
+	EXPECT(read(watch->fd, &byte, 1) == 1);
+	taken[strlen(taken)] = byte;
+	if (strlen(taken) == sizeof(taken) - 1)
+		loop_stop(test.loop);
+}
+
+/* Turns are taken in order, one a round, and between them all that is ready is served. */
+static void
+test_turns_let_others_pass(enum loop_backend backend)
+{
+	open_peers(backend, note_byte);
+	memset(taken, 0, sizeof(taken));
+	for (int i = 0; i < 3; i++) {
+		turns[i] = (struct turn){.take = turn_taken};
+		loop_turn(test.loop, &turns[i]);
+	}
+	loop_turn(test.loop, &turns[2]); /* it waits already */
+	send_bytes(0, 4);
+	EXPECT(loop_run(test.loop) == 0);
+	EXPECT(strcmp(taken, "xaxbxcx") == 0);
+	loop_turn_cancel(test.loop, &turns[0]);
+	loop_turn_cancel(test.loop, &turns[0]);
+	taken[6] = '\0';
+	send_bytes(0, 1);
+	EXPECT(loop_run(test.loop) == 0);
+	EXPECT(strcmp(taken, "xaxbxcx") == 0);
+	close_peers();
+}
+
 /* -- timers -- */
 
 static char order[8];
@@ -231,6 +281,7 @@ main(void)
 		test_all_are_served(backends[i]);
 		test_unwatched_in_the_same_round(backends[i]);
 		test_hang_up_without_other_interest(backends[i]);
+		test_turns_let_others_pass(backends[i]);
 	}
 	test_busy_one_becomes_hot();
 	test_timers_fire_in_order();

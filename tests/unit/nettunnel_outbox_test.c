@@ -159,7 +159,7 @@ test_many_frames_in_few_vectors(void)
 int
 main(void)
 {
-	pool = chunk_pool_new();
+	pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	EXPECT(pool != NULL);
 	test_sent_in_any_pieces();
 	test_acknowledged_only_what_was_sent();

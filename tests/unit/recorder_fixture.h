@@ -62,8 +62,10 @@ static inline void
 begin(struct recorder_config *config)
 {
 	memset(&metrics, 0, sizeof(metrics));
-	relays = (struct relay_set){
-	    .loop = loop_new(LOOP_EPOLL), .pool = chunk_pool_new(), .metrics = &metrics};
+	relays = (struct relay_set){.loop = loop_new(LOOP_EPOLL),
+	    .pool = chunk_pool_new(CHUNK_SLAB_SIZE),
+	    .bulk_pool = chunk_pool_new(CHUNK_BULK_SIZE),
+	    .metrics = &metrics};
 	EXPECT(relays.loop != NULL && relays.pool != NULL);
 	LIST_INIT(&relays.relays);
 	timer_init(&tick, tick_fire);
@@ -82,6 +84,7 @@ end(void)
 	recorder_free(recorder);
 	loop_free(relays.loop);
 	chunk_pool_free(relays.pool);
+	chunk_pool_free(relays.bulk_pool);
 }
 
 static inline void
