@@ -121,6 +121,10 @@ answers_feed(struct answers *answers)
 		    answers, ALIGN_RECORDED, expected->slice.data, expected->slice.size);
 		expected_free(answers, expected);
 	}
+	/* There is no more to compare with what an observer that failed did not answer. */
+	while (answers->ends[ALIGN_LIVE] == STREAM_FAILED &&
+	       (expected = STAILQ_FIRST(&answers->queue)) != NULL)
+		expected_free(answers, expected);
 	if (answers->failed == 0 && STAILQ_EMPTY(&answers->queue) && !answers->told_end &&
 	    answers->ends[ALIGN_RECORDED] == STREAM_ENDED) {
 		answers->told_end = true;
@@ -224,11 +228,11 @@ answers_wanted(const struct answers *answers)
 
 /* -- the end -- */
 
-static bool
-is_whole(const struct answers *answers)
+bool
+answers_wait_for_server(const struct answers *answers)
 {
-	return answers->ends[ALIGN_RECORDED] == STREAM_ENDED &&
-	       answers->ends[ALIGN_LIVE] == STREAM_ENDED;
+	return answers->failed == 0 && answers->ends[ALIGN_RECORDED] == STREAM_OPEN &&
+	       answers->ends[ALIGN_LIVE] != STREAM_OPEN;
 }
 
 /* What became of it; `text` has room for REASON_MAX bytes and gets a reason, or stays empty. */
@@ -238,6 +242,9 @@ answers_judge(struct answers *answers, const char *reason, char *text)
 	static const char *const names[] = {"still open", "ended", "reset"};
 
 	text[0] = '\0';
+	/* That the observer has ended or reset its stream is an answer too. */
+	if (answers->ends[ALIGN_LIVE] != STREAM_OPEN)
+		reason = NULL;
 	if (answers->failed != 0)
 		reason = answers->failure[0] != '\0' ? answers->failure : strerror(answers->failed);
 	if (reason != NULL) {
@@ -270,9 +277,6 @@ answers_finish(struct answers *answers, const char *reason)
 	answers_feed(answers);
 	if (answers->counter != NULL && mask_counter_end(answers->counter) == -1)
 		answers_fail(answers, errno);
-	/* An observer that ended too early has sent all the same what it has sent. */
-	if (reason != NULL && is_whole(answers))
-		reason = NULL;
 	connection.name = answers->name;
 	connection.result = answers_judge(answers, reason, text);
 	if (text[0] == '\0')

@@ -68,8 +68,12 @@ void answers_take_end(struct answers *answers, int error);
 /* May the observer send more now? It may not run far ahead of the server. */
 bool answers_wanted(const struct answers *answers);
 
-/* Nothing more will come: report, and free it. `reason` is why the observer's connection ended
- * before its time; NULL: it did not. NULL answers are harmless. */
+/* Has the observer ended or failed while the server goes on? Then its connection may be over, but
+ * not the comparison: what it did not answer is found by what the server does. */
+bool answers_wait_for_server(const struct answers *answers);
+
+/* Nothing more will come: report, and free it. `reason` is why the connection to the observer was
+ * given up or never stood; NULL: it was not. NULL answers are harmless. */
 void answers_finish(struct answers *answers, const char *reason);
 
 #endif

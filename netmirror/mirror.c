@@ -8,6 +8,7 @@ struct mirror {
 	struct observer observer; /* first: an observer's pointer is its mirror's */
 	const struct mirror_config *config;
 	bool failed;  /* a side has */
+	bool closed;  /* the connection is */
 	size_t alive; /* legs that are not over, and the connection itself */
 	struct task task;
 	struct mirror_leg {
@@ -48,11 +49,21 @@ mirror_leg(const struct leg *leg)
 }
 
 static void
+mirror_leg_judge(struct mirror_leg *each)
+{
+	answers_finish(each->answers, each->leg.reason);
+	each->answers = NULL;
+}
+
+static void
 mirror_leg_over(struct leg *leg)
 {
-	answers_finish(mirror_leg(leg)->answers, leg->reason);
-	mirror_leg(leg)->answers = NULL;
-	mirror_less(leg->owner);
+	struct mirror *mirror = leg->owner;
+	struct mirror_leg *each = mirror_leg(leg);
+
+	if (mirror->closed || each->answers == NULL || !answers_wait_for_server(each->answers))
+		mirror_leg_judge(each);
+	mirror_less(mirror);
 }
 
 static void
@@ -180,10 +191,13 @@ mirror_close(struct observer *observer, enum close_reason reason, int64_t time)
 	struct mirror *mirror = mirror_of(observer);
 
 	(void)time;
+	mirror->closed = true;
 	for (size_t i = 0; i < mirror->config->target_count; i++) {
 		struct leg *leg = &mirror->legs[i].leg;
 
-		if (reason == CLOSE_KILLED)
+		if (leg->state == LEG_OVER)
+			mirror_leg_judge(&mirror->legs[i]);
+		else if (reason == CLOSE_KILLED)
 			leg_close(leg);
 		else
 			leg_end(

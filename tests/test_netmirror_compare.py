@@ -130,6 +130,7 @@ def test_an_observer_that_answers_before_the_server(mirror):
 
 @pytest.mark.parametrize("how", ["reset", "refused"])
 def test_an_observer_that_fails(mirror, how):
+    """One that resets a connection has answered, and otherwise than the server, whenever that ends; one that refuses has not."""
     with Server(answering({b"a": b"x"})) as server, Server(answering({b"a": reset})) as observer:
         if how == "refused":
             observer.close()
@@ -138,10 +139,32 @@ def test_an_observer_that_fails(mirror, how):
             for _ in range(3):
                 client.sendall(b"a\n")
                 assert recv_exactly(client, 1) == b"x"
-        # If the server had ended by then, both ends could be compared; else nothing could.
-        compared = nm.stop_either(1, 2) == 1
-    assert f"0 equal, {int(compared)} different, {int(not compared)} failed" in nm.report
-    assert compared == ("nothing was compared" not in nm.stderr)
+        nm.stop(expect=1 if how == "reset" else 2)
+    counted = "0 equal, 1 different, 0 failed" if how == "reset" else "0 equal, 0 different, 1 failed"
+    assert counted in nm.report
+    assert ("nothing was compared" in nm.stderr) == (how == "refused")
+
+
+def test_an_observer_that_ends_early(mirror):
+    """What it does not answer any more is missing, though its connection is over long before the server's."""
+
+    def one_line(sock, _number):
+        with sock.makefile("rb") as lines:
+            lines.readline()
+        sock.sendall(b"x")
+
+    with Server(answering({b"a": b"x"})) as server, Server(one_line) as observer:
+        nm = mirror("--compare", "-v", *words(server, observer))
+        with connect(nm.address) as client:
+            client.sendall(b"a\n")
+            assert recv_exactly(client, 1) == b"x"
+            name = "%s:%d" % observer.address
+            wait_until(lambda: nm.counts(name)["bytes received from the observer"] == 1, "the observer has answered")
+            while nm.counts(name)["connections open now"] == 1:  # until it notices that nobody reads
+                client.sendall(b"a\n")
+                assert recv_exactly(client, 1) == b"x"
+        nm.stop(expect=1)
+    assert "0 equal, 1 different, 0 failed" in nm.report
 
 
 def test_a_server_that_fails(mirror):

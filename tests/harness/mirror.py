@@ -50,12 +50,6 @@ class Netmirror(Process):
         assert status == expect, f"exit status {status}, expected {expect}\n{self.report}\n{self.stderr}"
         return self.stderr
 
-    def stop_either(self, *statuses):
-        self.signal(signal.SIGQUIT)
-        status = self.wait()
-        assert status in statuses, f"exit status {status}, expected one of {statuses}\n{self.report}\n{self.stderr}"
-        return status
-
     def finish(self):
         self.kill()
         assert "Sanitizer" not in self.stderr and "runtime error" not in self.stderr, self.stderr
