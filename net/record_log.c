@@ -246,7 +246,7 @@ recording_release(struct record_writer *writer, struct recording *recording)
 		pthread_mutex_unlock(&writer->queue->mutex);
 	}
 	if (!keep)
-		free(recording);
+		STAILQ_INSERT_TAIL(&writer->finished, recording, dirty);
 }
 
 static void

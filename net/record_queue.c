@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "net/recording.h"
 #include "net/thread.h"
 
 #define SPARE_MAX 16 /* empty batches kept */
@@ -19,6 +20,8 @@ record_queue_init(struct record_queue *queue, size_t bound)
 	STAILQ_INIT(&queue->batches);
 	STAILQ_INIT(&queue->spare);
 	SLIST_INIT(&queue->failed);
+	STAILQ_INIT(&queue->finished);
+	thread_pace_init(&queue->pace);
 	queue->spare_count = 0;
 	queue->waiting = queue->stopping = queue->done = false;
 	if (thread_condition_init(&queue->wanted) != 0)
@@ -40,6 +43,7 @@ record_queue_release(struct record_queue *queue)
 		STAILQ_REMOVE_HEAD(&queue->spare, next);
 		free(batch);
 	}
+	record_queue_free_finished(queue);
 	pthread_cond_destroy(&queue->wanted);
 	pthread_cond_destroy(&queue->ended);
 	pthread_mutex_destroy(&queue->mutex);
@@ -48,7 +52,7 @@ record_queue_release(struct record_queue *queue)
 struct batch *
 record_queue_batch(struct record_queue *queue)
 {
-	pthread_mutex_lock(&queue->mutex);
+	thread_pace_lock(&queue->pace, &queue->mutex);
 	struct batch *batch = STAILQ_FIRST(&queue->spare);
 	if (batch != NULL) {
 		STAILQ_REMOVE_HEAD(&queue->spare, next);
@@ -79,7 +83,7 @@ record_queue_push(struct record_queue *queue, struct batch_list *list)
 		atomic_fetch_add(&queue->held, batch_held(batch));
 		atomic_fetch_add(&queue->controls, batch->controls);
 	}
-	pthread_mutex_lock(&queue->mutex);
+	thread_pace_lock(&queue->pace, &queue->mutex);
 	STAILQ_CONCAT(&queue->batches, list);
 	bool waiting = queue->waiting;
 	queue->waiting = false;
@@ -127,6 +131,31 @@ record_queue_give(struct record_queue *queue, struct batch *batch)
 	pthread_mutex_unlock(&queue->mutex);
 	if (!keep)
 		free(batch);
+}
+
+void
+record_queue_finish(struct record_queue *queue, struct finished_list *list)
+{
+	if (STAILQ_EMPTY(list))
+		return;
+	pthread_mutex_lock(&queue->mutex);
+	STAILQ_CONCAT(&queue->finished, list);
+	pthread_mutex_unlock(&queue->mutex);
+}
+
+void
+record_queue_free_finished(struct record_queue *queue)
+{
+	struct finished_list list = STAILQ_HEAD_INITIALIZER(list);
+	struct recording *recording;
+
+	thread_pace_lock(&queue->pace, &queue->mutex);
+	STAILQ_CONCAT(&list, &queue->finished);
+	pthread_mutex_unlock(&queue->mutex);
+	while ((recording = STAILQ_FIRST(&list)) != NULL) {
+		STAILQ_REMOVE_HEAD(&list, dirty);
+		free(recording);
+	}
 }
 
 bool

@@ -18,6 +18,7 @@
 
 #include "net/chunk.h"
 #include "net/observer.h"
+#include "net/thread.h"
 
 struct recording;
 
@@ -70,6 +71,7 @@ struct batch {
 
 STAILQ_HEAD(batch_list, batch);
 SLIST_HEAD(recording_list, recording);
+STAILQ_HEAD(finished_list, recording);
 
 /* How many bytes of the arena an operation with `size` bytes behind it takes. */
 static inline size_t
@@ -92,14 +94,16 @@ struct record_queue {
 	atomic_uint progress; /* counts what the writer gets done, to tell a slow disk from one that
 				 hangs */
 	size_t bound;	      /* set once */
-	pthread_mutex_t mutex; /* over all below */
-	pthread_cond_t wanted; /* something for the writer to do, while it waits */
-	pthread_cond_t ended;  /* the writer has ended */
+	struct thread_pace pace; /* the writer's; the loop waits for it only after hurrying it */
+	pthread_mutex_t mutex;	 /* over all below */
+	pthread_cond_t wanted;	 /* something for the writer to do, while it waits */
+	pthread_cond_t ended;	 /* the writer has ended */
 	struct batch_list batches;
 	struct batch_list spare;
 	unsigned spare_count;
-	struct recording_list failed; /* for the loop: --on-log-error close */
-	bool waiting;		      /* the writer waits on `wanted` */
+	struct recording_list failed;  /* for the loop: --on-log-error close */
+	struct finished_list finished; /* for the loop to free */
+	bool waiting;		       /* the writer waits on `wanted` */
 	bool stopping;
 	bool done;
 };
@@ -133,6 +137,12 @@ bool record_queue_take(
 
 /* The writer: give a batch back, its slices dropped. */
 void record_queue_give(struct record_queue *queue, struct batch *batch);
+
+/* The writer: these recordings are for the loop to free; the list is empty afterwards. */
+void record_queue_finish(struct record_queue *queue, struct finished_list *list);
+
+/* The loop: free the recordings that the writer has finished. */
+void record_queue_free_finished(struct record_queue *queue);
 
 /* Have the writer end when all is taken. */
 void record_queue_stop(struct record_queue *queue);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +90,7 @@ writer_give_back(struct record_writer *writer, struct batch_list *list)
 	struct record_queue *queue = writer->queue;
 	struct batch *batch;
 
+	record_queue_finish(queue, &writer->finished);
 	while ((batch = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, next);
 		record_queue_give(queue, batch);
@@ -164,12 +164,13 @@ writer_run(void *argument)
 	struct record_writer *writer = argument;
 	struct batch_list list = STAILQ_HEAD_INITIALIZER(list);
 
-	/* Woken, it must not take the processor from the loop. */
-	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
+	thread_pace_begin(&writer->queue->pace);
 	while (record_queue_take(writer->queue, &list, ROUND_BATCHES, writer_due(writer))) {
 		writer->now = thread_clock();
 		writer_round(writer, &list);
 		writer_keep_house(writer, false);
+		if (record_queue_held(writer->queue) == 0)
+			thread_pace_rest(&writer->queue->pace, writer->now);
 	}
 	writer_keep_house(writer, true);
 	int64_t until = thread_clock() + writer->exec_grace;
@@ -236,6 +237,7 @@ record_writer_new(const struct recorder_config *config, struct record_queue *que
 	writer->open_max = descriptors_allowed();
 	writer->index.fd = -1;
 	STAILQ_INIT(&writer->dirty);
+	STAILQ_INIT(&writer->finished);
 	TAILQ_INIT(&writer->recent);
 	STAILQ_INIT(&writer->keep.parts);
 	run_name(writer->run);

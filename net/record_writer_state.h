@@ -35,6 +35,7 @@ struct record_writer {
 	struct record_keep keep;
 	struct runner *runner; /* NULL: no command */
 	struct dirty_list dirty;
+	struct finished_list finished;
 	struct recent_list
 	    recent; /* logs with an open descriptor, the one longest untouched first */
 	unsigned open_count;

@@ -14,7 +14,9 @@
 #define SECOND (1000 * MILLISECOND)
 #define QUEUE_SIZE (64 * 1024 * 1024)
 #define HAND_OVER_AFTER (20 * MILLISECOND) /* however little there is: what a crash may lose */
-#define HAND_OVER_BATCHES 8 /* full ones: most short connections then are one write */
+#define HURRY_BEHIND (1024 * 1024) /* the writer may rest while no more than this waits for it */
+#define HURRY_AFTER (250 * MILLISECOND) /* and not for longer */
+#define HAND_OVER_BATCHES 8		/* full ones: most short connections then are one write */
 
 #define OWNER(timer, member)                                                                       \
 	((struct recorder *)(void *)((char *)(timer)-offsetof(struct recorder, member)))
@@ -80,7 +82,7 @@ recorder_take_failed(struct recorder *recorder)
 	struct record_queue *queue = &recorder->queue;
 	struct recording *recording;
 
-	pthread_mutex_lock(&queue->mutex);
+	thread_pace_lock(&queue->pace, &queue->mutex);
 	while ((recording = SLIST_FIRST(&queue->failed)) != NULL) {
 		SLIST_REMOVE_HEAD(&queue->failed, next_failed);
 		recording->is_reported = false;
@@ -108,9 +110,25 @@ recorder_woken(void *context)
 
 /* -- batches -- */
 
+/* Is the writer to get on with it, though the processors have other work? */
+static void
+recorder_check_pace(struct recorder *recorder)
+{
+	int64_t now = loop_now(recorder->loop);
+	size_t held = record_queue_held(&recorder->queue);
+
+	if (held == 0)
+		recorder->drained = now;
+	if (held > HURRY_BEHIND || recorder->referenced >= HAND_OVER_REFERENCED ||
+	    now - recorder->drained > HURRY_AFTER)
+		thread_pace_hurry(&recorder->queue.pace, now);
+}
+
 void
 recorder_push(struct recorder *recorder)
 {
+	recorder_check_pace(recorder);
+	record_queue_free_finished(&recorder->queue);
 	if (recorder->batch != NULL) {
 		STAILQ_INSERT_TAIL(&recorder->filled, recorder->batch, next);
 		recorder->batch = NULL;
@@ -131,10 +149,12 @@ recorder_hand_over(struct timer *timer)
 	if (recorder->batch == NULL && recorder->filled_count == 0)
 		return;
 	/* A writer that is behind gets fuller batches rather than more of them. */
-	if (record_queue_held(&recorder->queue) > 0)
+	if (record_queue_held(&recorder->queue) > 0) {
+		recorder_check_pace(recorder);
 		loop_timer_set(recorder->loop, timer, loop_now(recorder->loop) + HAND_OVER_AFTER);
-	else
+	} else {
 		recorder_push(recorder);
+	}
 }
 
 /* The batch is full. */
@@ -273,6 +293,7 @@ recorder_finish(struct recorder *recorder)
 	if (recorder->batch != NULL || recorder->filled_count > 0)
 		recorder_push(recorder);
 	recorder_say_rest(recorder, INT64_MAX);
+	thread_pace_hurry(&queue->pace, thread_clock());
 	record_queue_stop(queue);
 	while (!record_queue_ended(queue, thread_clock() + 50 * MILLISECOND)) {
 		unsigned progress = atomic_load_explicit(&queue->progress, memory_order_relaxed);

@@ -6,6 +6,9 @@
 #include "net/recorder.h"
 #include "net/recording.h"
 
+#define HAND_OVER_REFERENCED                                                                       \
+	(256 * 1024) /* payload kept by reference that makes a batch worth a wake-up */
+
 TAILQ_HEAD(blocked_list, recording);
 
 /* Belongs to the loop's thread, but for `queue`. */
@@ -23,6 +26,7 @@ struct recorder {
 	struct batch *batch;	  /* being filled; NULL: none yet */
 	struct batch_list filled; /* full, and not handed over yet */
 	unsigned filled_count;
+	int64_t drained;	  /* when the queue was last seen empty */
 	size_t referenced;	  /* memory held by slices in these and `batch` */
 	struct timer hand_over;	  /* set when the batch got its first operation */
 	struct timer stall_timer; /* set while `blocking` */

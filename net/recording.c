@@ -8,8 +8,6 @@
 #include "format/units.h"
 #include "net/recorder_state.h"
 
-#define HAND_OVER_REFERENCED                                                                       \
-	(256 * 1024)	   /* payload kept by reference that makes a batch worth a wake-up */
 #define CONTROLS_MAX 65536 /* opens and closes in the queue; connections beyond it get no log */
 
 static void

@@ -14,9 +14,9 @@
 struct recorder;
 
 /*
- * The loop makes it, and forgets it when it has queued OP_CLOSE; the writer frees it when it has
- * come to that. Only if it is then still in the list of failed ones (record_queue.failed) the loop
- * frees it, when it takes it from there.
+ * The loop makes it, and forgets it when it has queued OP_CLOSE. When the writer has come to that
+ * it gives it back to be freed, for the loop is not to wait for memory that a resting thread has
+ * locked; if it is then still in the list of failed ones (record_queue.failed), that is how.
  */
 struct recording {
 	/* the loop's */
@@ -44,7 +44,7 @@ struct recording {
 	bool is_recent;
 	struct op *first; /* operations of this round; NULL: none */
 	struct op **last;
-	STAILQ_ENTRY(recording) dirty; /* while `first` is set */
+	STAILQ_ENTRY(recording) dirty; /* while `first` is set; at the end among the finished */
 	TAILQ_ENTRY(recording) recent; /* while `is_recent`: its descriptor is open */
 	int64_t touched;
 	uint64_t dropped; /* payload bytes that were queued but not written */

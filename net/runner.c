@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -55,8 +56,11 @@ runner_new(
 	runner->context = context;
 	STAILQ_INIT(&runner->waiting);
 	posix_spawnattr_init(&runner->attributes);
-	posix_spawnattr_setflags(
-	    &runner->attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	/* The command does not run at the pace of the thread that starts it. */
+	posix_spawnattr_setflags(&runner->attributes,
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSCHEDULER);
+	posix_spawnattr_setschedpolicy(&runner->attributes, SCHED_OTHER);
+	posix_spawnattr_setschedparam(&runner->attributes, &(struct sched_param){0});
 	sigemptyset(&signals);
 	posix_spawnattr_setsigmask(&runner->attributes, &signals);
 	sigfillset(&signals);

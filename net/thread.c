@@ -1,10 +1,12 @@
 #include "net/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
 #define SECOND INT64_C(1000000000)
+#define REST_AFTER (SECOND / 20) /* so long after it was hurried */
 
 int
 thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
@@ -56,4 +58,69 @@ thread_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* -- pace -- */
+
+static bool
+thread_set_policy(pthread_t thread, int policy)
+{
+	return pthread_setschedparam(thread, policy, &(struct sched_param){0}) == 0;
+}
+
+/* Whether a thread can leave SCHED_IDLE again depends on too much to be computed: one tries. */
+static void *
+pace_try(void *argument)
+{
+	bool *may_rest = argument;
+
+	*may_rest = thread_set_policy(pthread_self(), SCHED_IDLE) &&
+		    thread_set_policy(pthread_self(), SCHED_BATCH);
+	return NULL;
+}
+
+void
+thread_pace_init(struct thread_pace *pace)
+{
+	pthread_t thread;
+
+	*pace = (struct thread_pace){0};
+	if (thread_start(&thread, pace_try, &pace->may_rest) == 0)
+		pthread_join(thread, NULL);
+}
+
+void
+thread_pace_begin(struct thread_pace *pace)
+{
+	pace->thread = pthread_self();
+	/* Woken, it must not take the processor from who woke it. */
+	thread_set_policy(pace->thread, SCHED_BATCH);
+}
+
+void
+thread_pace_rest(struct thread_pace *pace, int64_t now)
+{
+	if (!pace->may_rest || atomic_load_explicit(&pace->rests, memory_order_relaxed) ||
+	    now - atomic_load_explicit(&pace->hurried, memory_order_relaxed) < REST_AFTER)
+		return;
+	/* In this order: who hurries it in between does so again, for it is still waited for. */
+	if (thread_set_policy(pace->thread, SCHED_IDLE))
+		atomic_store(&pace->rests, true);
+}
+
+void
+thread_pace_hurry(struct thread_pace *pace, int64_t now)
+{
+	atomic_store_explicit(&pace->hurried, now, memory_order_relaxed);
+	if (atomic_exchange(&pace->rests, false))
+		thread_set_policy(pace->thread, SCHED_BATCH);
+}
+
+void
+thread_pace_lock(struct thread_pace *pace, pthread_mutex_t *mutex)
+{
+	if (pthread_mutex_trylock(mutex) == 0)
+		return;
+	thread_pace_hurry(pace, thread_clock());
+	pthread_mutex_lock(mutex);
 }

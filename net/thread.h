@@ -3,6 +3,7 @@
 #define NET_THREAD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,5 +19,33 @@ bool thread_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t thread_clock(void);
+
+/*
+ * The pace of a thread whose work can wait a little: it runs while a processor has nothing better
+ * to do (SCHED_IDLE, sched(7)) until another thread hurries it, and then like any other for a
+ * while. Where it could not be hurried, for want of CAP_SYS_NICE or an RLIMIT_NICE, it is never
+ * made to wait.
+ */
+struct thread_pace {
+	pthread_t thread;
+	bool may_rest;
+	atomic_bool rests;
+	_Atomic int64_t hurried; /* when it was last */
+};
+
+/* Find out, before the thread is started, whether it may rest. */
+void thread_pace_init(struct thread_pace *pace);
+
+/* The thread itself: begin, not resting. */
+void thread_pace_begin(struct thread_pace *pace);
+
+/* The thread itself, holding no lock: it is 'now' and nothing urgent is left to do. */
+void thread_pace_rest(struct thread_pace *pace, int64_t now);
+
+/* Any other thread: this one waits for it. Costs a system call only if it rested. */
+void thread_pace_hurry(struct thread_pace *pace, int64_t now);
+
+/* Lock a mutex that the thread may hold while it rests. */
+void thread_pace_lock(struct thread_pace *pace, pthread_mutex_t *mutex);
 
 #endif

@@ -53,6 +53,19 @@ def test_exec_inherits_nothing(netrecord, server, folder, logroot):
     nr.stop()
 
 
+def test_exec_runs_at_the_usual_priority(netrecord, server, folder):
+    """The thread that starts it may be one that only runs on idle processors."""
+    told = folder / "told"
+    nr = netrecord(server.address, "-x", script(folder, f"cat /proc/$$/stat >{told}.part; mv {told}.part {told}"))
+    for number in range(3):  # what it has written once, it may rest before the next
+        assert exchange(nr.address, b"x") == b"x"
+        wait_until(told.exists, "the command ran")
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+        assert int(told.read_text().rpartition(")")[2].split()[38]) == os.SCHED_OTHER
+        told.unlink()
+    nr.stop()
+
+
 def test_exec_leaves_no_zombies(netrecord, server, folder):
     nr = netrecord(server.address, "-x", "/bin/true", "--rotate", "500")
     for _ in range(20):
