@@ -6,7 +6,7 @@
 #include "net/poller.h"
 
 #define HOT_MAX 128	  /* beyond this a poll(2) costs more than what it saves */
-#define HOT_SMALL 8	  /* so few that demoting one gains nothing */
+#define HOT_SMALL 2	  /* the parked set and one: nothing to gain */
 #define DEMOTE_ROUNDS 256 /* a hot descriptor that was not ready for so long is parked */
 #define PROMOTE_STREAK 4  /* a parked one that was ready so often in short order becomes hot */
 #define PROMOTE_ROUNDS 64 /* what "in short order" means */
