@@ -11,6 +11,7 @@
 struct connector {
 	struct loop *loop;
 	const struct address_list *targets;
+	bool sends;
 	size_t current;	  /* the target that is being tried */
 	int64_t deadline; /* INT64_MAX: none */
 	struct watch watch;
@@ -54,7 +55,8 @@ connector_try(struct connector *connector)
 
 	for (; connector->current < connector->targets->count; connector->current++) {
 		bool connected;
-		int fd = socket_connect(&connector->targets->items[connector->current], &connected);
+		int fd = socket_connect(
+		    &connector->targets->items[connector->current], connector->sends, &connected);
 
 		if (fd != -1 && connected) {
 			connector_finish(connector, fd, 0);
@@ -124,26 +126,42 @@ connector_timer(struct timer *timer)
 	connector_try(connector);
 }
 
-struct connector *
-connector_start(struct loop *loop, const struct address_list *targets, int64_t timeout,
-    void (*done)(void *context, int fd, int error, const struct address *address), void *context)
+/* `model` says what is wanted; the rest is set here. */
+static struct connector *
+connector_begin(const struct connector *model, int64_t timeout)
 {
 	struct connector *connector = calloc(1, sizeof(*connector));
 
 	if (connector == NULL) {
-		done(context, -1, ENOMEM, &targets->items[0]);
+		model->done(model->context, -1, ENOMEM, &model->targets->items[0]);
 		return NULL;
 	}
-	connector->loop = loop;
-	connector->targets = targets;
-	connector->deadline = timeout > 0 ? loop_now(loop) + timeout : INT64_MAX;
-	connector->done = done;
-	connector->context = context;
+	*connector = *model;
+	connector->deadline = timeout > 0 ? loop_now(model->loop) + timeout : INT64_MAX;
 	connector->release.run = connector_release;
 	watch_init(&connector->watch, -1, connector_ready);
 	timer_init(&connector->timer, connector_timer);
 	connector_limit(connector);
 	return connector_try(connector) ? connector : NULL;
+}
+
+struct connector *
+connector_start(struct loop *loop, const struct address_list *targets, int64_t timeout,
+    void (*done)(void *context, int fd, int error, const struct address *address), void *context)
+{
+	return connector_begin(
+	    &(struct connector){.loop = loop, .targets = targets, .done = done, .context = context},
+	    timeout);
+}
+
+struct connector *
+connector_start_sending(struct loop *loop, const struct address_list *targets, int64_t timeout,
+    void (*done)(void *context, int fd, int error, const struct address *address), void *context)
+{
+	return connector_begin(
+	    &(struct connector){
+		.loop = loop, .targets = targets, .sends = true, .done = done, .context = context},
+	    timeout);
 }
 
 void

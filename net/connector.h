@@ -19,6 +19,11 @@ struct connector *connector_start(struct loop *loop, const struct address_list *
     int64_t timeout, void (*done)(void *context, int fd, int error, const struct address *address),
     void *context);
 
+/* The same for a caller that sends something from within `done`: see socket_connect(). */
+struct connector *connector_start_sending(struct loop *loop, const struct address_list *targets,
+    int64_t timeout, void (*done)(void *context, int fd, int error, const struct address *address),
+    void *context);
+
 /* The descriptor of the attempt under way, lent; -1: none at this moment. */
 int connector_descriptor(const struct connector *connector);
 

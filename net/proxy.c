@@ -119,8 +119,8 @@ proxy_take(struct proxy *proxy, int fd, const struct address *client)
 	proxy->config.observe(proxy->config.context, relay_tap(relay));
 	relay_start(relay, &proxy->config.targets->items[0]);
 	/* On loopback the connection stands, and `attempt` is gone, when this returns. */
-	connector = connector_start(relays->loop, proxy->config.targets,
-	    proxy->config.connect_timeout, proxy_connected, attempt);
+	connector = (relay_waits(relay) ? connector_start_sending : connector_start)(relays->loop,
+	    proxy->config.targets, proxy->config.connect_timeout, proxy_connected, attempt);
 	if (connector != NULL) {
 		attempt->connector = connector;
 		relay_on_cancel(relay, proxy_cancel, attempt);

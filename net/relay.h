@@ -76,6 +76,9 @@ struct tap *relay_tap(struct relay *relay);
  * from the client. */
 void relay_start(struct relay *relay, const struct address *server);
 
+/* Do bytes of the client wait for the server? */
+bool relay_waits(const struct relay *relay);
+
 /* While the server is being connected: `cancel` is called if the relay ends before
  * relay_connected() or relay_refused(). */
 void relay_on_cancel(struct relay *relay, void (*cancel)(void *context), void *context);

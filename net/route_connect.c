@@ -87,7 +87,7 @@ route_connect(struct route *route)
 	route->state = ROUTE_CONNECTING;
 	route->tries++;
 	/* Without a connector it has been told already, and the route may be another state. */
-	connector = connector_start(
+	connector = (relay_waits(route->relay) ? connector_start_sending : connector_start)(
 	    route_loop(route), targets, route_patience(route), route_connected, route);
 	if (connector != NULL)
 		route->connector = connector;

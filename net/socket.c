@@ -47,7 +47,7 @@ remove_stale(const struct address *address)
 
 	if (lstat(address->u.path, &status) == -1 || !S_ISSOCK(status.st_mode))
 		return;
-	fd = socket_connect(address, &connected);
+	fd = socket_connect(address, false, &connected);
 	if (fd == -1 && errno == ECONNREFUSED)
 		unlink(address->u.path);
 	if (fd != -1)
@@ -97,7 +97,7 @@ socket_adopt(int fd)
 }
 
 int
-socket_connect(const struct address *address, bool *connected)
+socket_connect(const struct address *address, bool sends, bool *connected)
 {
 	struct sockaddr_storage storage;
 	socklen_t length;
@@ -108,6 +108,8 @@ socket_connect(const struct address *address, bool *connected)
 		return -1;
 	set_common(fd, address->family);
 	address_to_sockaddr(address, &storage, &length);
+	if (sends && address->family != AF_UNIX)
+		set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 	*connected = connect(fd, (struct sockaddr *)&storage, length) == 0;
 	/* On loopback the handshake is over before connect(2) returns, though it says EINPROGRESS:
 	 * asking once more saves a round through the loop. */

@@ -20,9 +20,11 @@ int socket_adopt(int fd);
 
 /*
  * Begin to connect. Returns a non-blocking descriptor, of which `*connected` tells whether it is
- * connected already (as on loopback), or -1 with errno.
+ * connected already (as on loopback), or -1 with errno. If the caller `sends` something as soon as
+ * it is connected, the handshake's last segment carries that instead of going alone (RFC 9293,
+ * 3.5): one packet less, and the server wakes up once.
  */
-int socket_connect(const struct address *address, bool *connected);
+int socket_connect(const struct address *address, bool sends, bool *connected);
 
 /* The address that the socket is bound to. */
 void socket_name(int fd, struct address *address);

@@ -51,7 +51,7 @@ static bool
 address_accepts(const struct address *address)
 {
 	bool connected;
-	int fd = socket_connect(address, &connected);
+	int fd = socket_connect(address, false, &connected);
 	struct pollfd wait = {.fd = fd, .events = POLLOUT};
 
 	if (fd == -1)

@@ -1,10 +1,13 @@
 """How connections end: a FIN arrives as a FIN, a reset as a reset, what was sent before it arrives first."""
+import signal
 import socket
 import threading
 
 import pytest
 
 from harness import logs
+from harness.dump import Dump
+from harness.packets import read_pcap, tcp_of
 from harness.peers import (
     MIB,
     Server,
@@ -34,6 +37,32 @@ def only_log(nr, logroot):
     assert event["client_bytes"] == len(log.bytes("c"))
     assert event["server_bytes"] == len(log.bytes("s"))
     return log, event
+
+
+def handshake(path, port):
+    """Payload of the third packet of the connection to `port`, the one that ends the handshake."""
+    packets = [packets_of for packets_of in map(tcp_of, read_pcap(path)) if packets_of[1][1] == port]
+    return packets[1][4]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_what_a_client_says_at_once_ends_the_handshake(netrecord, logroot, folder, speaks):
+    """One packet less for the server; a server that speaks first gets its handshake as ever."""
+    with Server(lambda sock, _: (sock.sendall(b"hello"), echo(sock))) as server:
+        nr = netrecord(server.address)
+        with Dump(folder / "dump", server.address[1]) as dump:
+            nr.signal(signal.SIGSTOP)
+            with connect(nr.address) as client:
+                if speaks:
+                    client.sendall(b"at once")
+                nr.signal(signal.SIGCONT)
+                assert recv_exactly(client, 5) == b"hello"
+                if not speaks:
+                    client.sendall(b"at once")
+                assert recv_exactly(client, 7) == b"at once"
+        assert handshake(dump.path, server.address[1]) == (b"at once" if speaks else b"")
+        log, _ = only_log(nr, logroot)
+        assert (log.bytes("c"), log.bytes("s")) == (b"at once", b"helloat once")
 
 
 def test_client_ends_first(netrecord, logroot):
