@@ -14,6 +14,7 @@
 #define SECOND (1000 * MILLISECOND)
 #define QUEUE_SIZE (64 * 1024 * 1024)
 #define HAND_OVER_AFTER (20 * MILLISECOND) /* however little there is: what a crash may lose */
+#define LAST_AFTER MILLISECOND /* when nothing is left to record: who waits for the log sees it */
 #define HURRY_BEHIND (1024 * 1024) /* the writer may rest while no more than this waits for it */
 #define HURRY_AFTER (250 * MILLISECOND) /* and not for longer */
 #define HAND_OVER_BATCHES 8		/* full ones: most short connections then are one write */
@@ -155,6 +156,12 @@ recorder_hand_over(struct timer *timer)
 	} else {
 		recorder_push(recorder);
 	}
+}
+
+void
+recorder_hand_over_last(struct recorder *recorder)
+{
+	loop_timer_set(recorder->loop, &recorder->hand_over, loop_now(recorder->loop) + LAST_AFTER);
 }
 
 /* The batch is full. */

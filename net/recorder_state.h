@@ -34,6 +34,7 @@ struct recorder {
 	bool blocking;		  /* the queue is full: relays are told not to receive */
 	bool shedding;		  /* and has been for too long: recordings end instead */
 	struct blocked_list blocked;
+	size_t open; /* recordings that are not closed */
 	struct notice_ration ration;
 	uint64_t unlogged;     /* connections since the last summary that got no log */
 	struct metrics unused; /* if the owner counts nothing */
@@ -48,6 +49,10 @@ struct op *recorder_op(struct recorder *recorder, struct recording *recording, e
 
 /* Hand all batches over now. */
 void recorder_push(struct recorder *recorder);
+
+/* The last connection has ended: hand over what there is as soon as that cannot become many
+ * wake-ups. */
+void recorder_hand_over_last(struct recorder *recorder);
 
 /* Have what `unlogged` and the ration withheld told within a second. */
 void recorder_set_summary(struct recorder *recorder);

@@ -240,6 +240,7 @@ recording_close(struct observer *observer, enum close_reason reason, int64_t tim
 	struct recorder *recorder = recording->recorder;
 	const struct conn_info *info = recording->info;
 
+	recorder->open--;
 	if (recording->is_blocked)
 		TAILQ_REMOVE(&recorder->blocked, recording, blocked);
 	if (recording->unlogged) {
@@ -263,6 +264,8 @@ recording_close(struct observer *observer, enum close_reason reason, int64_t tim
 	    .reason = (uint8_t)reason};
 	peers_copy(&closing->peers, info, (char *)(closing + 1));
 	recorder->batch->controls++;
+	if (recorder->open == 0)
+		recorder_hand_over_last(recorder);
 }
 
 static bool
@@ -302,5 +305,6 @@ recorder_attach(struct recorder *recorder, struct tap *tap)
 	recording->recorder = recorder;
 	recording->log.fd = -1;
 	tap_add(tap, &recording->observer);
+	recorder->open++;
 	return 0;
 }
