@@ -10,8 +10,7 @@
  */
 #define READ_TIGHT (16 * 1024)
 #define READ_TIGHTER (4 * 1024)
-#define BULK_MIN (256 * 1024) /* a read of so much begins bulk, one of READ_TIGHT or less ends it  \
-			       */
+#define BULK_MIN (256 * 1024) /* begins bulk; a read of READ_TIGHT or less ends it */
 #define HELD_TIGHT ((size_t)128 * 1024 * 1024)
 #define HELD_TIGHTER ((size_t)192 * 1024 * 1024)
 
