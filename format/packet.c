@@ -2,10 +2,11 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/digits.h"
+#include "format/digits.h"
 #include "format/packet_fragment.h"
 #include "format/packet_link.h"
 #include "format/packet_view.h"
@@ -257,14 +258,21 @@ packet_decode(
 char *
 packet_end_format(const struct packet_end *end, char text[PACKET_END_MAX])
 {
-	char address[INET6_ADDRSTRLEN];
+	const uint8_t *ipv4 = end->address + sizeof(mapped);
+	char *at = text;
 
 	if (memcmp(end->address, mapped, sizeof(mapped)) == 0) {
-		inet_ntop(AF_INET, end->address + sizeof(mapped), address, sizeof(address));
-		snprintf(text, PACKET_END_MAX, "%s:%u", address, end->port);
+		for (int i = 0; i < 4; i++) {
+			at = digits_put(at, ipv4[i]);
+			*at++ = i < 3 ? '.' : ':';
+		}
 	} else {
-		inet_ntop(AF_INET6, end->address, address, sizeof(address));
-		snprintf(text, PACKET_END_MAX, "[%s]:%u", address, end->port);
+		*at++ = '[';
+		inet_ntop(AF_INET6, end->address, at, INET6_ADDRSTRLEN);
+		at += strlen(at);
+		*at++ = ']';
+		*at++ = ':';
 	}
+	*digits_put(at, end->port) = '\0';
 	return text;
 }

@@ -3,13 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/digits.h"
 #include "format/index.h"
 #include "format/logname.h"
 
@@ -150,15 +150,27 @@ log_root_set_level(struct log_root *root, int level)
 }
 
 char *
+root_name(
+    const struct log_root *root, uint64_t n, unsigned part, bool gzip, char *buffer, size_t size)
+{
+	char suffix[ROOT_SUFFIX_MAX], *at = suffix;
+
+	*at++ = '_';
+	at = digits_put(at, n);
+	if (part > 0) {
+		*at++ = '.';
+		at = digits_put(at, part);
+	}
+	strcpy(at, gzip ? ".gz" : "");
+	(void)strlcpy(buffer, root->base, size);
+	(void)strlcat(buffer, suffix, size);
+	return buffer;
+}
+
+char *
 log_root_name(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size)
 {
-	const char *suffix = root->gzip ? ".gz" : "";
-
-	if (part == 0)
-		snprintf(buffer, size, "%s_%" PRIu64 "%s", root->base, n, suffix);
-	else
-		snprintf(buffer, size, "%s_%" PRIu64 ".%u%s", root->base, n, part, suffix);
-	return buffer;
+	return root_name(root, n, part, root->gzip, buffer, size);
 }
 
 int

@@ -9,8 +9,10 @@
 
 #define ROOT_VECTORS 512      /* pieces of one writev() */
 #define ROOT_STAGE_SIZE 65536 /* headers and small payloads are put together here */
+#define ROOT_SUFFIX_MAX 64    /* "_7.2.gz": what stands behind the base */
 #define ROOT_NAME_MAX                                                                              \
-	(255 + 64) /* a file's name as it may be built; the kernel refuses the longest */
+	(255 + ROOT_SUFFIX_MAX) /* a file's name as it may be built; the kernel refuses the        \
+				   longest */
 
 struct log_root {
 	int directory; /* opened once, so that a relative root survives chdir(2) */
@@ -25,5 +27,9 @@ struct log_root {
 	struct iovec vectors[ROOT_VECTORS];
 	char stage[ROOT_STAGE_SIZE];
 };
+
+/* As log_root_name(), of either kind. */
+char *root_name(
+    const struct log_root *root, uint64_t n, unsigned part, bool gzip, char *buffer, size_t size);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +50,7 @@ taken_by_other_kind(const struct log_root *root, uint64_t n)
 {
 	char name[ROOT_NAME_MAX];
 
-	snprintf(name, sizeof(name), "%s_%" PRIu64 "%s", root->base, n, root->gzip ? "" : ".gz");
+	root_name(root, n, 0, !root->gzip, name, sizeof(name));
 	return faccessat(root->directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
