@@ -17,7 +17,7 @@
 #define GZIP_LEVEL 6
 #define OPEN_MOST 256	/* logs with a descriptor, */
 #define OPEN_SHARE 4	/* and no more than that part of what is allowed */
-#define WAITING_MOST 32 /* batches that the writer has yet to write */
+#define WAITING_MOST 64 /* batches that the writer has yet to write */
 #define BATCH_FIRST ((size_t)4096)
 #define BATCH_MOST ((size_t)64 * 1024) /* then it is handed over, unless one record is larger */
 #define MEMORY_MOST ((size_t)64 << 20) /* of all batches that are being filled */

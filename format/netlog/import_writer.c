@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PASS_ON 8 /* batches: to wake the thread for each of them would cost more than writing */
+/* What is put is passed on together: to wake the thread for each batch costs more than writing it.
+ */
+#define PASS_ON_BYTES ((size_t)512 * 1024)
 
 STAILQ_HEAD(batches, import_batch);
 
@@ -20,7 +22,7 @@ struct import_writer {
 
 	/* the caller's */
 	struct batches put, taken;
-	size_t put_count, put_most;
+	size_t put_count, put_bytes;
 
 	/* shared, under the lock */
 	pthread_mutex_t lock;
@@ -117,7 +119,6 @@ import_writer_new(struct log_root *root, int index, size_t waiting)
 	writer->root = root;
 	writer->index = index;
 	writer->waiting_most = waiting > 0 ? waiting : 1;
-	writer->put_most = writer->waiting_most < PASS_ON ? writer->waiting_most : PASS_ON;
 	STAILQ_INIT(&writer->put);
 	STAILQ_INIT(&writer->taken);
 	STAILQ_INIT(&writer->queue);
@@ -139,13 +140,13 @@ writer_pass_on(struct import_writer *writer, size_t most)
 		STAILQ_FOREACH (batch, &writer->put, next)
 			batch_write(writer, batch);
 		STAILQ_CONCAT(&writer->taken, &writer->put);
-		writer->put_count = 0;
+		writer->put_count = writer->put_bytes = 0;
 		return;
 	}
 	pthread_mutex_lock(&writer->lock);
 	STAILQ_CONCAT(&writer->queue, &writer->put);
 	writer->waiting += writer->put_count;
-	writer->put_count = 0;
+	writer->put_count = writer->put_bytes = 0;
 	pthread_cond_signal(&writer->work);
 	while (writer->waiting > most)
 		pthread_cond_wait(&writer->room, &writer->lock);
@@ -157,7 +158,9 @@ void
 import_writer_put(struct import_writer *writer, struct import_batch *batch)
 {
 	STAILQ_INSERT_TAIL(&writer->put, batch, next);
-	if (++writer->put_count == writer->put_most)
+	writer->put_bytes += batch->used;
+	if (++writer->put_count >= (writer->waiting_most + 1) / 2 ||
+	    writer->put_bytes >= PASS_ON_BYTES)
 		writer_pass_on(writer, writer->waiting_most);
 }
 
