@@ -15,20 +15,29 @@
 
 enum flag { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10 };
 
-static unsigned char *
-put16(unsigned char *at, uint16_t value)
+/*
+ * A header being written in words of 32 bits, which are summed on the way: to read back what was
+ * just written in pieces would take longer than all the rest.
+ */
+struct header {
+	unsigned char *at;
+	uint64_t sum;
+};
+
+static void
+header_put(struct header *header, uint32_t word)
 {
-	value = htons(value);
-	memcpy(at, &value, sizeof(value));
-	return at + sizeof(value);
+	word = htonl(word);
+	memcpy(header->at, &word, sizeof(word));
+	header->at += sizeof(word);
+	header->sum += word;
 }
 
-static unsigned char *
-put32(unsigned char *at, uint32_t value)
+static void
+header_put_address(struct header *header, const struct segment_peer *peer)
 {
-	value = htonl(value);
-	memcpy(at, &value, sizeof(value));
-	return at + sizeof(value);
+	memcpy(header->at, peer->address, peer->size);
+	header->at += peer->size;
 }
 
 /* -- headers -- */
@@ -40,47 +49,51 @@ ip_header_size(const struct segment *segment)
 }
 
 /* The IPv4 or IPv6 header of `size` bytes of TCP that `from` sends. */
-static unsigned char *
-put_ip(const struct segment *segment, unsigned char *header, enum side from, size_t size)
+static void
+put_ip(const struct segment *segment, unsigned char *packet, enum side from, size_t size)
 {
 	const struct segment_peer *source = &segment->peers[from], *target = &segment->peers[!from];
-	unsigned char *at = header;
+	struct header header = {packet, segment->address_sum};
 	uint16_t checksum;
 
 	if (source->size == 4) {
-		at = put32(at, 0x45000000 | (uint32_t)(20 + size)); /* version, header length */
-		at = put32(
-		    at, 0x4000); /* don't fragment; so the identification may be 0, RFC 6864 */
-		at = put32(at, 64 << 24 | IPPROTO_TCP << 16);
+		header_put(&header, 0x45000000 | (uint32_t)(20 + size)); /* version, length */
+		/* don't fragment; so the identification may be 0, RFC 6864 */
+		header_put(&header, 0x4000);
+		header_put(&header, 64 << 24 | IPPROTO_TCP << 16);
+		checksum = checksum_fold(header.sum);
+		memcpy(packet + 10, &checksum, sizeof(checksum));
 	} else {
-		at = put32(at, 6u << 28);
-		at = put32(at, (uint32_t)size << 16 | IPPROTO_TCP << 8 | 64);
+		header_put(&header, 6u << 28);
+		header_put(&header, (uint32_t)size << 16 | IPPROTO_TCP << 8 | 64);
 	}
-	memcpy(at, source->address, source->size);
-	memcpy(at + source->size, target->address, target->size);
-	if (source->size == 4) {
-		checksum = checksum_fold(checksum_add(0, header, 20));
-		memcpy(header + 10, &checksum, sizeof(checksum));
-	}
-	return at + source->size + target->size;
+	header_put_address(&header, source);
+	header_put_address(&header, target);
 }
 
-/* The TCP header; a SYN tells the MSS. */
-static unsigned char *
-put_tcp(const struct segment *segment, unsigned char *at, enum side from, unsigned flags)
+/* The TCP header in front of `payload` bytes, which are there; a SYN tells the MSS. Returns its
+ * size. */
+static size_t
+put_tcp(const struct segment *segment, unsigned char *tcp, enum side from, unsigned flags,
+    size_t payload)
 {
-	unsigned words = flags & SYN ? 6 : 5;
+	size_t size = flags & SYN ? TCP_HEADER + 4 : TCP_HEADER;
+	struct header header = {tcp, segment->address_sum};
+	uint16_t checksum;
 
-	at = put16(at, segment->peers[from].port);
-	at = put16(at, segment->peers[!from].port);
-	at = put32(at, segment->next[from]);
-	at = put32(at, flags & ACK ? segment->next[!from] : 0);
-	at = put16(at, (uint16_t)(words << 12 | flags));
-	at = put16(at, flags & RST ? 0 : WINDOW);
-	at = put32(at, 0); /* checksum, urgent pointer */
+	header_put(&header, (uint32_t)segment->peers[from].port << 16 | segment->peers[!from].port);
+	header_put(&header, segment->next[from]);
+	header_put(&header, flags & ACK ? segment->next[!from] : 0);
+	header_put(
+	    &header, (uint32_t)size << 26 | (uint32_t)flags << 16 | (flags & RST ? 0 : WINDOW));
+	header_put(&header, 0); /* checksum, urgent pointer */
 	if (flags & SYN)
-		at = put32(at, 2u << 24 | 4u << 16 | segment->mss);
-	return at;
+		header_put(&header, 2u << 24 | 4u << 16 | segment->mss);
+	/* and the pseudo header, RFC 9293, 3.1 */
+	header.sum += (uint64_t)htons(IPPROTO_TCP) + htons((uint16_t)(size + payload));
+	checksum = checksum_fold(checksum_add(header.sum, header.at, payload));
+	memcpy(tcp + 16, &checksum, sizeof(checksum));
+	return size;
 }
 
 /* Fill in the headers in front of `payload` bytes, and pass the packet on. */
@@ -89,14 +102,9 @@ packet_end(struct segment *segment, unsigned char *packet, enum side from, unsig
     size_t payload, const char *comment)
 {
 	size_t ip = ip_header_size(segment);
-	size_t size = TCP_HEADER + (flags & SYN ? 4u : 0u) + payload;
-	unsigned char *tcp = put_ip(segment, packet, from, size);
-	uint16_t checksum;
+	size_t size = put_tcp(segment, packet + ip, from, flags, payload) + payload;
 
-	put_tcp(segment, tcp, from, flags);
-	checksum = checksum_fold(
-	    checksum_add((uint64_t)segment->pseudo_sum + htons((uint16_t)size), tcp, size));
-	memcpy(tcp + 16, &checksum, sizeof(checksum));
+	put_ip(segment, packet, from, size);
 	segment->next[from] += (uint32_t)payload + (flags & (SYN | FIN) ? 1 : 0);
 	capture_packet_end(segment->writer, ip + size, segment->time, comment);
 	if (segment->time % MICROSECOND != MICROSECOND - 1)
@@ -131,7 +139,7 @@ void
 segment_init(struct segment *segment, struct capture_writer *writer,
     const struct segment_peer peers[2], unsigned mss)
 {
-	uint64_t sum = htons(IPPROTO_TCP);
+	uint64_t sum = 0;
 
 	memset(segment, 0, sizeof(*segment));
 	segment->writer = writer;
@@ -142,7 +150,7 @@ segment_init(struct segment *segment, struct capture_writer *writer,
 		segment->mss = (uint16_t)(ETHERNET_MTU - TCP_HEADER - ip_header_size(segment));
 	for (int i = 0; i < 2; i++)
 		sum = checksum_add(sum, peers[i].address, peers[i].size);
-	segment->pseudo_sum = (uint16_t)~checksum_fold(sum);
+	segment->address_sum = (uint16_t)~checksum_fold(sum);
 	sequence_init(segment);
 }
 

@@ -23,8 +23,8 @@
 struct segment {
 	struct capture_writer *writer;
 	struct segment_peer peers[2];
-	uint32_t next[2];    /* sequence number of the next byte that a side sends */
-	uint32_t pseudo_sum; /* of the pseudo header, without the length */
+	uint32_t next[2];     /* sequence number of the next byte that a side sends */
+	uint32_t address_sum; /* of both addresses, for checksums */
 	uint16_t mss;
 	bool connecting;	 /* asked for, not accepted yet */
 	bool finished[2];	 /* that side has ended its stream */
