@@ -161,7 +161,7 @@ root_name(
 		*at++ = '.';
 		at = digits_put(at, part);
 	}
-	strcpy(at, gzip ? ".gz" : "");
+	(void)strlcpy(at, gzip ? ".gz" : "", (size_t)(suffix + sizeof(suffix) - at));
 	(void)strlcpy(buffer, root->base, size);
 	(void)strlcat(buffer, suffix, size);
 	return buffer;
