@@ -20,6 +20,7 @@ struct listening {
 	struct listener *listener;
 	void *context;
 	bool announced;
+	bool on_loopback;
 	SLIST_ENTRY(listening) next;
 	char *path; /* of a unix socket that we made: removed at the end */
 	struct task release;
@@ -80,6 +81,8 @@ listener_accept(struct listener *listener, const struct listening *listening)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	address_from_sockaddr(&client, (struct sockaddr *)&storage, length);
+	if (!listening->on_loopback)
+		socket_set_unpaced(fd, &client);
 	if (++listener->count >= listener->config.max) {
 		listener->full = true;
 		listener_update(listener);
@@ -124,6 +127,7 @@ int
 listener_add(struct listener *listener, int fd, void *context)
 {
 	struct listening *listening = calloc(1, sizeof(*listening));
+	struct address own;
 
 	if (listening == NULL) {
 		close(fd);
@@ -131,6 +135,8 @@ listener_add(struct listener *listener, int fd, void *context)
 	}
 	listening->listener = listener;
 	listening->context = context;
+	socket_name(fd, &own);
+	listening->on_loopback = address_is_loopback(&own);
 	listening->release.run = listening_release;
 	watch_init(&listening->watch, fd, listener_ready);
 	SLIST_INSERT_HEAD(&listener->sockets, listening, next);

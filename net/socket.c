@@ -26,6 +26,15 @@ set_common(int fd, int family)
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+void
+socket_set_unpaced(int fd, const struct address *far)
+{
+	static const char control[] = "reno"; /* which every kernel has, for every user */
+
+	if (far->family != AF_UNIX && address_is_loopback(far))
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, sizeof(control) - 1);
+}
+
 /* Close without disturbing errno; returns -1. */
 static int
 close_failed(int fd)
@@ -70,6 +79,7 @@ socket_listen(const struct address *address, bool only6)
 	if (address->family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, only6);
 	set_common(fd, address->family);
+	socket_set_unpaced(fd, address);
 	address_to_sockaddr(address, &storage, &length);
 	if (bind(fd, (struct sockaddr *)&storage, length) == -1 || listen(fd, BACKLOG) == -1)
 		return close_failed(fd);
@@ -93,6 +103,7 @@ socket_adopt(int fd)
 		return -1;
 	socket_name(fd, &address);
 	set_common(fd, address.family);
+	socket_set_unpaced(fd, &address);
 	return 0;
 }
 
@@ -107,6 +118,7 @@ socket_connect(const struct address *address, bool sends, bool *connected)
 	if (fd == -1)
 		return -1;
 	set_common(fd, address->family);
+	socket_set_unpaced(fd, address);
 	address_to_sockaddr(address, &storage, &length);
 	if (sends && address->family != AF_UNIX)
 		set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
@@ -129,17 +141,6 @@ socket_name(int fd, struct address *address)
 	if (getsockname(fd, (struct sockaddr *)&storage, &length) == -1)
 		length = 0;
 	address_from_sockaddr(address, (struct sockaddr *)&storage, length);
-}
-
-void
-socket_set_unpaced(int fd)
-{
-	static const char control[] = "reno"; /* which every kernel has, for every user */
-	struct address own;
-
-	socket_name(fd, &own);
-	if (own.family != AF_UNIX && address_is_loopback(&own))
-		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, sizeof(control) - 1);
 }
 
 int

@@ -30,11 +30,12 @@ int socket_connect(const struct address *address, bool sends, bool *connected);
 void socket_name(int fd, struct address *address);
 
 /*
- * A connection within this machine crosses no network whose congestion could be controlled, and a
- * control that paces (bbr) would set a timer for every 64 KiB: have it not pace. Others stay as
- * they are.
+ * If `far`, the other end, is on loopback: it is reached through no network whose congestion could
+ * be controlled, and a control that paces (bbr) would set a timer for every 64 KiB: have it not
+ * pace. Done by socket_connect(), and by listening sockets on loopback, from which accepted ones
+ * have it.
  */
-void socket_set_unpaced(int fd);
+void socket_set_unpaced(int fd, const struct address *far);
 
 /* The pending error of the socket (SO_ERROR), 0 if there is none. */
 int socket_error(int fd);

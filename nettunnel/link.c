@@ -157,7 +157,6 @@ link_attach(struct link *link, int fd, uint64_t received)
 	link_detach(link);
 	watch_init(&link->watch, fd, link_ready);
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
-	socket_set_unpaced(fd);
 	link->state = LINK_UP;
 	link->smooth = 0;
 	link->heard = loop_now(tunnel->loop);

@@ -210,7 +210,6 @@ stream_init(struct stream *stream, struct tunnel *tunnel, enum side side,
 void
 stream_set_socket(struct stream *stream, int fd)
 {
-	socket_set_unpaced(fd);
 	stream->end.watch.fd = fd;
 	stream_update(stream);
 }
