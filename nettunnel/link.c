@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/socket.h"
 #include "nettunnel/link_private.h"
 
 /* What the kernel holds and has not sent yet: a small request waits behind so much. */

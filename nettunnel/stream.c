@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "net/socket.h"
 #include "nettunnel/stream_private.h"
 
 #define DRAIN_PAUSE_FIRST (5 * TUNNEL_SECOND / 1000)
@@ -232,7 +231,7 @@ void
 stream_opened(struct stream *stream, int fd)
 {
 	stream->state = STREAM_OPEN;
-	stream_set_socket(stream, fd);
+	stream->end.watch.fd = fd;
 	stream_flush(stream);
 	stream_forward_end(stream);
 	stream_update(stream);
