@@ -21,15 +21,15 @@ struct listening {
 	void *context;
 	bool announced;
 	bool on_loopback;
-	SLIST_ENTRY(listening) next;
+	TAILQ_ENTRY(listening) next;
 	char *path; /* of a unix socket that we made: removed at the end */
 	struct task release;
 };
 
 struct listener {
 	struct listener_config config;
-	SLIST_HEAD(, listening) sockets;
-	size_t count; /* clients now */
+	TAILQ_HEAD(listening_list, listening) sockets; /* in the order in which they were given */
+	size_t count;				       /* clients now */
 	bool started;
 	bool full;	    /* `max` is reached */
 	struct timer pause; /* set while descriptors are short */
@@ -41,7 +41,7 @@ listener_update(struct listener *listener)
 	bool accept = listener->started && !listener->full && listener->pause.due == 0;
 	struct listening *each;
 
-	SLIST_FOREACH (each, &listener->sockets, next) {
+	TAILQ_FOREACH (each, &listener->sockets, next) {
 		loop_watch(listener->config.loop, &each->watch, accept ? POLLIN : 0);
 	}
 }
@@ -109,7 +109,7 @@ listener_new(const struct listener_config *config)
 	if (listener == NULL)
 		return NULL;
 	listener->config = *config;
-	SLIST_INIT(&listener->sockets);
+	TAILQ_INIT(&listener->sockets);
 	timer_init(&listener->pause, listener_resume);
 	return listener;
 }
@@ -139,7 +139,7 @@ listener_add(struct listener *listener, int fd, void *context)
 	listening->on_loopback = address_is_loopback(&own);
 	listening->release.run = listening_release;
 	watch_init(&listening->watch, fd, listener_ready);
-	SLIST_INSERT_HEAD(&listener->sockets, listening, next);
+	TAILQ_INSERT_TAIL(&listener->sockets, listening, next);
 	return 0;
 }
 
@@ -164,7 +164,7 @@ bind_one(
 	if (listener_add(listener, fd, context) == -1)
 		return -1;
 	if (address->family == AF_UNIX)
-		SLIST_FIRST(&listener->sockets)->path = strdup(address->u.path);
+		TAILQ_LAST(&listener->sockets, listening_list)->path = strdup(address->u.path);
 	return 0;
 }
 
@@ -172,7 +172,7 @@ bind_one(
 static void
 close_socket(struct listener *listener, struct listening *each)
 {
-	SLIST_REMOVE(&listener->sockets, each, listening, next);
+	TAILQ_REMOVE(&listener->sockets, each, next);
 	loop_unwatch(listener->config.loop, &each->watch);
 	close(each->watch.fd);
 	if (each->path != NULL)
@@ -180,13 +180,13 @@ close_socket(struct listener *listener, struct listening *each)
 	loop_later(listener->config.loop, &each->release);
 }
 
-/* Close the sockets added since `until` was the first one; all of them if it is NULL. */
+/* Close the sockets added since `until` was the last one; all of them if it is NULL. */
 static void
 close_sockets(struct listener *listener, struct listening *until)
 {
 	struct listening *each;
 
-	while ((each = SLIST_FIRST(&listener->sockets)) != until)
+	while ((each = TAILQ_LAST(&listener->sockets, listening_list)) != until)
 		close_socket(listener, each);
 }
 
@@ -230,7 +230,7 @@ listener_bind(struct listener *listener, const struct address_name *name, int fa
 {
 	struct address_list list;
 	struct address failed;
-	struct listening *before = SLIST_FIRST(&listener->sockets);
+	struct listening *before = TAILQ_LAST(&listener->sockets, listening_list);
 	char text[ADDRESS_TEXT_MAX];
 	const char *reason = address_resolve(name, family, true, &list);
 	int result = -1;
@@ -291,8 +291,7 @@ listener_leave(struct listener *listener, const void *context)
 {
 	struct listening *each, *next;
 
-	SLIST_FOREACH_SAFE(each, &listener->sockets, next, next)
-	{
+	TAILQ_FOREACH_SAFE (each, &listener->sockets, next, next) {
 		if (each->context == context)
 			close_socket(listener, each);
 	}
@@ -317,7 +316,7 @@ listener_start(struct listener *listener)
 
 	listener->started = true;
 	listener_update(listener);
-	SLIST_FOREACH (each, &listener->sockets, next) {
+	TAILQ_FOREACH (each, &listener->sockets, next) {
 		socklen_t length = sizeof(storage);
 		struct address address;
 
