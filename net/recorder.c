@@ -121,14 +121,29 @@ recorder_check_pace(struct recorder *recorder)
 	if (held == 0)
 		recorder->drained = now;
 	if (held > HURRY_BEHIND || recorder->referenced >= HAND_OVER_REFERENCED ||
-	    now - recorder->drained > HURRY_AFTER)
+	    now - recorder->drained >= HURRY_AFTER)
 		thread_pace_hurry(&recorder->queue.pace, now);
+}
+
+/* What was handed over last is not to wait for ever on a machine that is busy with something else.
+ */
+static void
+recorder_look_after(struct timer *timer)
+{
+	struct recorder *recorder = OWNER(timer, look_after);
+
+	recorder_check_pace(recorder);
+	if (record_queue_held(&recorder->queue) > 0)
+		loop_timer_set(recorder->loop, timer, loop_now(recorder->loop) + HURRY_AFTER);
 }
 
 void
 recorder_push(struct recorder *recorder)
 {
 	recorder_check_pace(recorder);
+	if (recorder->look_after.due == 0)
+		loop_timer_set(
+		    recorder->loop, &recorder->look_after, loop_now(recorder->loop) + HURRY_AFTER);
 	record_queue_free_finished(&recorder->queue);
 	if (recorder->batch != NULL) {
 		STAILQ_INSERT_TAIL(&recorder->filled, recorder->batch, next);
@@ -266,6 +281,7 @@ recorder_new(struct loop *loop, const struct recorder_config *config)
 	TAILQ_INIT(&recorder->blocked);
 	STAILQ_INIT(&recorder->filled);
 	timer_init(&recorder->hand_over, recorder_hand_over);
+	timer_init(&recorder->look_after, recorder_look_after);
 	timer_init(&recorder->stall_timer, recorder_stalled);
 	timer_init(&recorder->summary, recorder_summary);
 	loop_on_wake(loop, recorder_woken, recorder);
@@ -326,6 +342,7 @@ recorder_free(struct recorder *recorder)
 	if (recorder->started)
 		recorder_finish(recorder);
 	loop_timer_cancel(recorder->loop, &recorder->hand_over);
+	loop_timer_cancel(recorder->loop, &recorder->look_after);
 	loop_timer_cancel(recorder->loop, &recorder->stall_timer);
 	loop_timer_cancel(recorder->loop, &recorder->summary);
 	free(recorder->batch);

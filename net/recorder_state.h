@@ -29,6 +29,7 @@ struct recorder {
 	int64_t drained;	  /* when the queue was last seen empty */
 	size_t referenced;	  /* memory held by slices in these and `batch` */
 	struct timer hand_over;	  /* set when the batch got its first operation */
+	struct timer look_after;  /* set while the writer may have something to do */
 	struct timer stall_timer; /* set while `blocking` */
 	struct timer summary;	  /* set while `unlogged` or the ration has something to tell */
 	bool blocking;		  /* the queue is full: relays are told not to receive */

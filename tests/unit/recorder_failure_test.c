@@ -1,7 +1,9 @@
 /* What the recorder does when the disk is full or hangs. */
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 
+#include "net/thread.h"
 #include "tests/unit/recorder_fixture.h"
 
 /* A hanging disk: the writer calls gate_wait() when a log fails, and waits there while the gate is
@@ -224,6 +226,56 @@ test_short_hang(void)
 	directory_clear();
 }
 
+/* Is a thread of this process at rest? */
+static bool
+writer_rests(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
+	bool rests = false;
+
+	EXPECT(tasks != NULL);
+	while ((task = readdir(tasks)) != NULL)
+		rests |= sched_getscheduler(atoi(task->d_name)) == SCHED_IDLE;
+	closedir(tasks);
+	return rests;
+}
+
+static bool
+writer_is_hurried(void)
+{
+	return !writer_rests();
+}
+
+/* A writer at rest is hurried when it takes long, though nothing more comes. */
+static void
+test_writer_is_hurried(void)
+{
+	struct recorder_config config = {.lost = gate_wait};
+	static char big[50000];
+	struct thread_pace pace;
+
+	thread_pace_init(&pace);
+	if (!pace.may_rest) /* nor may the writer, then */
+		return;
+	begin(&config);
+	struct connection victim = connection_open();
+	talk(&victim, "first", 5);
+	run_until(writer_rests);
+	gate_closed = true;
+	disk_fill(30000);
+	talk(&victim, big, sizeof(big));
+	run_until(gate_is_reached);
+	disk_free();
+	EXPECT(writer_rests());
+	run_until(writer_is_hurried);
+	gate_open();
+	connection_close(&victim);
+	run_until(all_relays_gone);
+	end();
+	directory_clear();
+}
+
 /* Ending does not wait for a disk that hangs. The recorder cannot be released then. */
 static void
 test_finish_gives_up(void)
@@ -260,6 +312,7 @@ main(void)
 	test_full_disk_closes_the_connection_if_told_so();
 	test_hanging_disk();
 	test_short_hang();
+	test_writer_is_hurried();
 	test_finish_gives_up();
 	EXPECT(rmdir(directory) == 0);
 	return 0;
