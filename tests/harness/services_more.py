@@ -27,7 +27,9 @@ class Smtp(Service):
         self.tls = tls
 
     def argv(self):
-        words = ["/usr/bin/python3", "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{self.port}", "-s", "1000000"]
+        # It would ask the machine's resolver for its own name at each connection, which may take seconds to say no.
+        start = "import socket, sys; socket.getfqdn = lambda: 'mail.example'; from aiosmtpd.main import main; main(sys.argv[1:])"
+        words = ["/usr/bin/python3", "-c", start, "-n", "-l", f"127.0.0.1:{self.port}", "-s", "1000000"]
         if self.tls:
             words += ["--tlscert", self.tls[0], "--tlskey", self.tls[1], "--no-requiretls"]
         return [*words, "-c", "aiosmtpd.handlers.Sink"]
