@@ -1,9 +1,9 @@
 /*
  * One thread's event loop: descriptors, timers, signals, work handed over by other threads.
  *
- * Descriptors in use sit in a small hot set given to ppoll(2); the rest is parked in one epoll(7)
- * set, whose own descriptor is polled with the hot ones. Where a descriptor sits is the loop's own
- * business.
+ * New and busy descriptors sit in a small hot set given to ppoll(2); the rest is parked in one
+ * epoll(7) set, whose own descriptor is polled with the hot ones. Where a descriptor sits is the
+ * loop's own business.
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
@@ -25,10 +25,11 @@ struct loop;
 /* A descriptor being watched; embedded in its owner. */
 struct watch {
 	int fd;
-	int place;	 /* private: index into the hot set, or one of enum watch_place */
-	short interest;	 /* POLLIN, POLLOUT, POLLERR (errors and hang-up only); 0: nothing at all */
-	uint16_t streak; /* private: how often in short order it was ready while parked */
-	uint32_t stamp;	 /* private: the round in which it was last ready */
+	int place;	/* private: index into the hot set, or one of enum watch_place */
+	short interest; /* POLLIN, POLLOUT, POLLERR (errors and hang-up only); 0: nothing at all */
+	uint16_t times; /* private: in how many rounds it was ready since the round `since` */
+	uint32_t since;
+	uint32_t last; /* private: the round in which it was last ready */
 	/* `events` as poll(2) returns them. It may unwatch anything; what it frees it frees by
 	 * loop_later(). */
 	void (*ready)(struct watch *watch, short events);

@@ -5,12 +5,11 @@
 
 #include "net/poller.h"
 
-#define HOT_MAX 128	  /* beyond this a poll(2) costs more than what it saves */
-#define HOT_SMALL 2	  /* the parked set and one: nothing to gain */
-#define DEMOTE_ROUNDS 256 /* a hot descriptor that was not ready for so long is parked */
-#define PROMOTE_STREAK 4  /* a parked one that was ready so often in short order becomes hot */
-#define PROMOTE_ROUNDS 64 /* what "in short order" means */
-#define PARKED_BATCH 128  /* events taken from the parked set at once */
+#define HOT_MAX 128	 /* beyond this a poll(2) costs more than what it saves */
+#define WINDOW 32	 /* rounds over which it is judged where a descriptor belongs */
+#define BUSY_MIN 4	 /* ready descriptors a round from which on a hot set is worth it */
+#define BUSY_SCALE 16	 /* the mean is over about so many rounds */
+#define PARKED_BATCH 128 /* events taken from the parked set at once */
 
 /* POLLIN and its kin have the same values as EPOLLIN and its kin on Linux. */
 _Static_assert(
@@ -24,6 +23,33 @@ park_control(struct poller *poller, int operation, struct watch *watch)
 
 	return epoll_ctl(poller->parked_fd, operation, watch->fd, &event);
 }
+
+/* -- where a descriptor belongs -- */
+
+/* Are so many ready each round that asking for them all in one call is cheapest? */
+static bool
+is_busy(const struct poller *poller)
+{
+	return poller->busy >= BUSY_MIN * BUSY_SCALE;
+}
+
+static void
+window_begin(const struct poller *poller, struct watch *watch)
+{
+	watch->since = poller->round;
+	watch->times = 0;
+}
+
+/* It is ready in this round. */
+static void
+window_count(struct poller *poller, struct watch *watch)
+{
+	poller->busy++;
+	watch->last = poller->round;
+	watch->times++;
+}
+
+/* -- the hot set -- */
 
 static void
 hot_remove(struct poller *poller, struct watch *watch)
@@ -43,7 +69,7 @@ park(struct poller *poller, struct watch *watch)
 		return -1;
 	hot_remove(poller, watch);
 	watch->place = PLACE_PARKED;
-	watch->streak = 0;
+	window_begin(poller, watch);
 	return 0;
 }
 
@@ -55,7 +81,7 @@ hot_evict(struct poller *poller)
 	int slot;
 
 	for (slot = 1; slot < poller->hot_count; slot++)
-		if (oldest == NULL || (int32_t)(poller->owners[slot]->stamp - oldest->stamp) < 0)
+		if (oldest == NULL || (int32_t)(poller->owners[slot]->last - oldest->last) < 0)
 			oldest = poller->owners[slot];
 	return park(poller, oldest);
 }
@@ -87,7 +113,8 @@ hot_insert(struct poller *poller, struct watch *watch)
 	if (poller->hot_count == poller->hot_capacity && hot_grow(poller) == -1)
 		return -1;
 	watch->place = poller->hot_count++;
-	watch->stamp = poller->round;
+	watch->last = poller->round;
+	window_begin(poller, watch);
 	poller->hot[watch->place] = (struct pollfd){.fd = watch->fd, .events = watch->interest};
 	poller->owners[watch->place] = watch;
 	return 0;
@@ -137,30 +164,43 @@ tell(struct poller *poller, struct watch *watch, short events)
 		poller->tell(poller->context, watch, events);
 }
 
-/* Serve the parked descriptors that are ready; one that stays busy moves to the hot set. */
+/* One that is ready in half of the rounds is better hot. */
+static void
+promote(struct poller *poller, struct watch *watch)
+{
+	if (watch->times >= WINDOW / 2 && is_busy(poller) && poller->hot_count <= HOT_MAX &&
+	    park_control(poller, EPOLL_CTL_DEL, watch) == 0 && hot_insert(poller, watch) == -1)
+		park_control(poller, EPOLL_CTL_ADD, watch);
+}
+
+/* Serve the parked descriptors that are ready: what epoll_wait(2) returned. */
+static void
+serve_parked(struct poller *poller, const struct epoll_event *ready, int count, const bool *stopped)
+{
+	for (int i = 0; i < count && !*stopped; i++) {
+		struct watch *watch = ready[i].data.ptr;
+
+		if (watch->place != PLACE_PARKED)
+			continue; /* gone or promoted by a callback before it in this batch */
+		if (poller->round - watch->since > WINDOW)
+			window_begin(poller, watch);
+		window_count(poller, watch);
+		promote(poller, watch);
+		tell(poller, watch, (short)ready[i].events);
+	}
+}
+
+/* The parked set is one of the hot descriptors that are ready. */
 static void
 parked_ready(struct watch *parked, short events)
 {
 	struct poller *poller = CONTAINER_OF(parked, struct poller, parked_watch);
 	struct epoll_event ready[PARKED_BATCH];
-	int count = epoll_wait(poller->parked_fd, ready, PARKED_BATCH, 0);
+	const bool stopped = false;
 
 	(void)events;
-	for (int i = 0; i < count; i++) {
-		struct watch *watch = ready[i].data.ptr;
-
-		if (watch->place != PLACE_PARKED)
-			continue; /* gone or promoted by a callback before it in this batch */
-		watch->streak = poller->round - watch->stamp > PROMOTE_ROUNDS
-				    ? 1
-				    : (uint16_t)(watch->streak + 1);
-		watch->stamp = poller->round;
-		if (watch->streak >= PROMOTE_STREAK &&
-		    park_control(poller, EPOLL_CTL_DEL, watch) == 0 &&
-		    hot_insert(poller, watch) == -1)
-			park_control(poller, EPOLL_CTL_ADD, watch);
-		tell(poller, watch, (short)ready[i].events);
-	}
+	serve_parked(
+	    poller, ready, epoll_wait(poller->parked_fd, ready, PARKED_BATCH, 0), &stopped);
 }
 
 /*
@@ -177,28 +217,52 @@ serve_hot(struct poller *poller, const bool *stopped)
 			continue;
 		events = poller->hot[slot].revents;
 		poller->hot[slot].revents = 0;
-		poller->owners[slot]->stamp = poller->round;
+		window_count(poller, poller->owners[slot]);
 		tell(poller, poller->owners[slot], events);
 	}
 }
 
-/* Look at one hot descriptor a round and park it if it has been quiet for long. */
+/*
+ * Look at one hot descriptor a round: one that is there for a while is parked, unless it is ready
+ * in a quarter of the rounds and others with it.
+ */
 static void
 demote_one(struct poller *poller)
 {
 	struct watch *watch;
+	uint32_t rounds;
 
-	if (poller->backend != LOOP_EPOLL || poller->hot_count <= HOT_SMALL)
+	if (poller->backend != LOOP_EPOLL || poller->hot_count == 1)
 		return;
 	if (++poller->hand >= poller->hot_count)
 		poller->hand = 1;
 	watch = poller->owners[poller->hand];
-	if (poller->round - watch->stamp > DEMOTE_ROUNDS)
+	rounds = poller->round - watch->since;
+	if (rounds < WINDOW)
+		return;
+	if (is_busy(poller) && watch->times >= rounds / 4)
+		window_begin(poller, watch);
+	else
 		park(poller, watch);
 }
 
-int
-poller_wait(struct poller *poller, const struct timespec *timeout, const bool *stopped)
+/* Wait for the parked set alone; with errno ENOSYS where that is not to be had (before Linux 5.11).
+ */
+static int
+wait_parked(struct poller *poller, const struct timespec *timeout, const bool *stopped)
+{
+	struct epoll_event ready[PARKED_BATCH];
+	int count = epoll_pwait2(poller->parked_fd, ready, PARKED_BATCH, timeout, NULL);
+
+	if (count == -1 && errno != EINTR)
+		return -1;
+	poller->round++;
+	serve_parked(poller, ready, count, stopped);
+	return 0;
+}
+
+static int
+wait_hot(struct poller *poller, const struct timespec *timeout, const bool *stopped)
 {
 	int ready = ppoll(poller->hot, (nfds_t)poller->hot_count, timeout, NULL);
 
@@ -212,6 +276,18 @@ poller_wait(struct poller *poller, const struct timespec *timeout, const bool *s
 }
 
 int
+poller_wait(struct poller *poller, const struct timespec *timeout, const bool *stopped)
+{
+	poller->busy -= poller->busy / BUSY_SCALE;
+	if (poller->hot_count > 1 || poller->waits_hot)
+		return wait_hot(poller, timeout, stopped);
+	if (wait_parked(poller, timeout, stopped) == 0)
+		return 0;
+	poller->waits_hot = errno == ENOSYS;
+	return poller->waits_hot ? 0 : -1;
+}
+
+int
 poller_init(struct poller *poller, enum loop_backend backend,
     void (*tell_owner)(void *context, struct watch *watch, short events), void *context)
 {
@@ -219,6 +295,7 @@ poller_init(struct poller *poller, enum loop_backend backend,
 	poller->parked_fd = -1;
 	poller->tell = tell_owner;
 	poller->context = context;
+	poller->waits_hot = backend == LOOP_POLL;
 	if (backend == LOOP_POLL)
 		return 0;
 	poller->parked_fd = epoll_create1(EPOLL_CLOEXEC);

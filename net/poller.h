@@ -1,9 +1,11 @@
 /*
  * Which descriptors are ready: a small hot set given to ppoll(2), the rest parked in one epoll(7)
- * set, whose own descriptor is polled with the hot ones. Private to the loop.
+ * set, whose own descriptor is polled with the hot ones, or waited for alone if none is hot.
+ * Private to the loop.
  *
- * Flat poll(2) costs 0.3 us a descriptor and call; the nested set costs the same at any number.
- * What is hot saves the epoll_ctl(2) calls that changing interest would cost.
+ * A hot descriptor costs the same each round, a parked one only when it is ready, but putting it
+ * there takes a call. So a new one is hot: that of a short connection is gone before it costs
+ * anything else. One that lasts is parked, unless it is ready in many rounds with many others.
  */
 #ifndef NET_POLLER_H
 #define NET_POLLER_H
@@ -25,8 +27,10 @@ struct poller {
 	struct pollfd *hot;
 	struct watch **owners;
 	int hot_count, hot_capacity;
-	int hand;      /* the slot examined last for demotion */
-	int parked_fd; /* -1 with LOOP_POLL */
+	int hand;	/* the slot examined last for demotion */
+	unsigned busy;	/* how many are ready in a round: the mean, times BUSY_SCALE */
+	int parked_fd;	/* -1 with LOOP_POLL */
+	bool waits_hot; /* always: there is no parked set that could be waited for alone */
 	struct watch parked_watch;
 	/* Tell the owner of a watch about events. */
 	void (*tell)(void *context, struct watch *watch, short events);
