@@ -16,39 +16,64 @@ struct connector {
 	int64_t deadline; /* INT64_MAX: none */
 	struct watch watch;
 	struct timer timer; /* the deadline, or a retry before it */
-	struct task release;
+	struct task task;   /* tells what has come out in `error`; once that is told, releases */
+	int error;
 	void (*done)(void *context, int fd, int error, const struct address *address);
 	void *context;
 };
 
-static void
-connector_release(struct task *task)
-{
-	free(CONTAINER_OF(task, struct connector, release));
-}
-
-/* Stop watching; the memory goes after the round, since this may be the watch being told. */
+/* Forget `done`; the memory goes after the round, since this may be the watch being told. */
 static void
 connector_end(struct connector *connector)
 {
 	loop_unwatch(connector->loop, &connector->watch);
 	loop_timer_cancel(connector->loop, &connector->timer);
-	loop_later(connector->loop, &connector->release);
+	connector->done = NULL;
+	loop_later(connector->loop, &connector->task);
 }
 
 static void
-connector_finish(struct connector *connector, int fd, int error)
+connector_finish(struct connector *connector, int error)
 {
 	const struct address *address = &connector->targets->items[connector->current];
+	void (*done)(void *, int, int, const struct address *) = connector->done;
+	int fd = connector->watch.fd;
 
 	connector_end(connector);
-	if (fd == -1 && connector->watch.fd != -1)
-		close(connector->watch.fd);
-	connector->done(connector->context, fd, error, address);
+	if (error != 0 && fd != -1) {
+		close(fd);
+		fd = -1;
+	}
+	done(connector->context, fd, error, address);
 }
 
-/* Try targets from the current one on. Returns false when it has finished. */
-static bool
+static void
+connector_task(struct task *task)
+{
+	struct connector *connector = CONTAINER_OF(task, struct connector, task);
+
+	if (connector->done != NULL)
+		connector_finish(connector, connector->error);
+	else
+		free(connector);
+}
+
+/*
+ * It has come out at once. It is told after the round: when many clients come together, all their
+ * servers' connections are begun before the first byte is sent, and the server, woken once, finds
+ * all of it rather than going back to sleep each time.
+ */
+static void
+connector_settle(struct connector *connector, int fd, int error)
+{
+	connector->watch.fd = fd;
+	connector->error = error;
+	loop_timer_cancel(connector->loop, &connector->timer);
+	loop_later(connector->loop, &connector->task);
+}
+
+/* Try targets from the current one on. */
+static void
 connector_try(struct connector *connector)
 {
 	int error = EADDRNOTAVAIL;
@@ -59,13 +84,13 @@ connector_try(struct connector *connector)
 		    &connector->targets->items[connector->current], connector->sends, &connected);
 
 		if (fd != -1 && connected) {
-			connector_finish(connector, fd, 0);
-			return false;
+			connector_settle(connector, fd, 0);
+			return;
 		}
 		if (fd != -1) {
 			connector->watch.fd = fd;
 			if (loop_watch(connector->loop, &connector->watch, POLLOUT) == 0)
-				return true;
+				return;
 			error = errno;
 			close(fd);
 			connector->watch.fd = -1;
@@ -75,13 +100,12 @@ connector_try(struct connector *connector)
 		if (error == EAGAIN) {
 			loop_timer_set(
 			    connector->loop, &connector->timer, loop_now(connector->loop) + RETRY);
-			return true;
+			return;
 		}
 	}
 	if (connector->current > 0)
 		connector->current--;
-	connector_finish(connector, -1, error);
-	return false;
+	connector_settle(connector, -1, error);
 }
 
 static void
@@ -91,12 +115,8 @@ connector_ready(struct watch *watch, short events)
 	int error = socket_error(watch->fd);
 
 	(void)events;
-	if (error == 0) {
-		connector_finish(connector, watch->fd, 0);
-		return;
-	}
-	if (connector->current + 1 == connector->targets->count) {
-		connector_finish(connector, -1, error);
+	if (error == 0 || connector->current + 1 == connector->targets->count) {
+		connector_finish(connector, error);
 		return;
 	}
 	loop_unwatch(connector->loop, watch);
@@ -119,49 +139,35 @@ connector_timer(struct timer *timer)
 	struct connector *connector = CONTAINER_OF(timer, struct connector, timer);
 
 	if (loop_now(connector->loop) >= connector->deadline) {
-		connector_finish(connector, -1, ETIMEDOUT);
+		connector_finish(connector, ETIMEDOUT);
 		return;
 	}
 	connector_limit(connector);
 	connector_try(connector);
 }
 
-/* `model` says what is wanted; the rest is set here. */
-static struct connector *
-connector_begin(const struct connector *model, int64_t timeout)
+struct connector *
+connector_start(struct loop *loop, const struct address_list *targets, int64_t timeout, bool sends,
+    void (*done)(void *context, int fd, int error, const struct address *address), void *context)
 {
 	struct connector *connector = calloc(1, sizeof(*connector));
 
 	if (connector == NULL) {
-		model->done(model->context, -1, ENOMEM, &model->targets->items[0]);
+		done(context, -1, ENOMEM, &targets->items[0]);
 		return NULL;
 	}
-	*connector = *model;
-	connector->deadline = timeout > 0 ? loop_now(model->loop) + timeout : INT64_MAX;
-	connector->release.run = connector_release;
+	connector->loop = loop;
+	connector->targets = targets;
+	connector->deadline = timeout > 0 ? loop_now(loop) + timeout : INT64_MAX;
+	connector->sends = sends;
+	connector->done = done;
+	connector->context = context;
+	connector->task.run = connector_task;
 	watch_init(&connector->watch, -1, connector_ready);
 	timer_init(&connector->timer, connector_timer);
 	connector_limit(connector);
-	return connector_try(connector) ? connector : NULL;
-}
-
-struct connector *
-connector_start(struct loop *loop, const struct address_list *targets, int64_t timeout,
-    void (*done)(void *context, int fd, int error, const struct address *address), void *context)
-{
-	return connector_begin(
-	    &(struct connector){.loop = loop, .targets = targets, .done = done, .context = context},
-	    timeout);
-}
-
-struct connector *
-connector_start_sending(struct loop *loop, const struct address_list *targets, int64_t timeout,
-    void (*done)(void *context, int fd, int error, const struct address *address), void *context)
-{
-	return connector_begin(
-	    &(struct connector){
-		.loop = loop, .targets = targets, .sends = true, .done = done, .context = context},
-	    timeout);
+	connector_try(connector);
+	return connector;
 }
 
 void

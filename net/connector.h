@@ -9,20 +9,15 @@ struct connector;
 
 /*
  * Try `targets`, which must outlive the attempt, one after the other, all within `timeout`
- * nanoseconds (0: however long it takes). `done` is called once: with a connected descriptor, now
- * the callee's, and the address that accepted, or with fd -1, an errno value (ETIMEDOUT after the
- * timeout) and the address tried last. It may be called before connector_start() returns, which
- * then returns NULL; the connector is gone when it is called. Returns NULL with `done` called too
- * if memory is short.
+ * nanoseconds (0: however long it takes). `done` is called once, from the loop: with a connected
+ * descriptor, now the callee's, and the address that accepted, or with fd -1, an errno value
+ * (ETIMEDOUT after the timeout) and the address tried last. The connector is gone when it is
+ * called. With `sends`, `done` sends something at once and calls socket_sent(): see
+ * socket_connect(). If memory is short, `done` is told so before this returns NULL.
  */
 struct connector *connector_start(struct loop *loop, const struct address_list *targets,
-    int64_t timeout, void (*done)(void *context, int fd, int error, const struct address *address),
-    void *context);
-
-/* The same for a caller that sends something from within `done`: see socket_connect(). */
-struct connector *connector_start_sending(struct loop *loop, const struct address_list *targets,
-    int64_t timeout, void (*done)(void *context, int fd, int error, const struct address *address),
-    void *context);
+    int64_t timeout, bool sends,
+    void (*done)(void *context, int fd, int error, const struct address *address), void *context);
 
 /* The descriptor of the attempt under way, lent; -1: none at this moment. */
 int connector_descriptor(const struct connector *connector);

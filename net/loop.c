@@ -340,6 +340,7 @@ loop_run(struct loop *loop)
 	while (!loop->stopped) {
 		if (serve_descriptors(loop) == -1)
 			return -1;
+		run_tasks(loop);
 		take_turn(loop);
 		fire_timers(loop);
 		run_tasks(loop);

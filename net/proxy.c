@@ -118,9 +118,9 @@ proxy_take(struct proxy *proxy, int fd, const struct address *client)
 	attempt->relay = relay;
 	proxy->config.observe(proxy->config.context, relay_tap(relay));
 	relay_start(relay, &proxy->config.targets->items[0]);
-	/* On loopback the connection stands, and `attempt` is gone, when this returns. */
-	connector = (relay_waits(relay) ? connector_start_sending : connector_start)(relays->loop,
-	    proxy->config.targets, proxy->config.connect_timeout, proxy_connected, attempt);
+	connector = connector_start(relays->loop, proxy->config.targets,
+	    proxy->config.connect_timeout, relay_waits(relay), proxy_connected, attempt);
+	/* Without a connector, `attempt` has been told already and is gone. */
 	if (connector != NULL) {
 		attempt->connector = connector;
 		relay_on_cancel(relay, proxy_cancel, attempt);

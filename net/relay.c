@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "net/relay_private.h"
+#include "net/socket.h"
 
 #define DRAIN_POLL                                                                                 \
 	(INT64_C(5) * 1000 * 1000) /* the kernel does not tell when its queue is empty             \
@@ -268,6 +269,8 @@ relay_on_cancel(struct relay *relay, void (*cancel)(void *context), void *contex
 void
 relay_connected(struct relay *relay, int fd, const struct address *server)
 {
+	bool sends = relay_waits(relay);
+
 	relay->tap.info.server = *server;
 	tap_connected(&relay->tap, loop_refresh(relay->set->loop));
 	relay->state = RELAY_OPEN;
@@ -275,6 +278,8 @@ relay_connected(struct relay *relay, int fd, const struct address *server)
 	if (relay->filter != NULL)
 		relay_filter_connected(relay);
 	relay_flush(relay, SIDE_CLIENT);
+	if (sends && relay->state != RELAY_CLOSED)
+		socket_sent(fd);
 	relay_forward_end(relay, SIDE_CLIENT);
 	relay_update(relay);
 }

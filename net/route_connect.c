@@ -87,8 +87,8 @@ route_connect(struct route *route)
 	route->state = ROUTE_CONNECTING;
 	route->tries++;
 	/* Without a connector it has been told already, and the route may be another state. */
-	connector = (relay_waits(route->relay) ? connector_start_sending : connector_start)(
-	    route_loop(route), targets, route_patience(route), route_connected, route);
+	connector = connector_start(route_loop(route), targets, route_patience(route),
+	    relay_waits(route->relay), route_connected, route);
 	if (connector != NULL)
 		route->connector = connector;
 }

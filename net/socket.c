@@ -133,6 +133,12 @@ socket_connect(const struct address *address, bool sends, bool *connected)
 }
 
 void
+socket_sent(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
+void
 socket_name(int fd, struct address *address)
 {
 	struct sockaddr_storage storage;

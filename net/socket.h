@@ -22,9 +22,16 @@ int socket_adopt(int fd);
  * Begin to connect. Returns a non-blocking descriptor, of which `*connected` tells whether it is
  * connected already (as on loopback), or -1 with errno. If the caller `sends` something as soon as
  * it is connected, the handshake's last segment carries that instead of going alone (RFC 9293,
- * 3.5): one packet less, and the server wakes up once.
+ * 3.5): one packet less, and the server wakes up once. It then calls socket_sent().
  */
 int socket_connect(const struct address *address, bool sends, bool *connected);
+
+/*
+ * What a socket from socket_connect(..., true, ...) was to send first is sent: from now on what
+ * comes is acknowledged at once, as on any new connection. If it were not, a server that sends in
+ * pieces and has not set TCP_NODELAY would wait for a delayed acknowledgement between them.
+ */
+void socket_sent(int fd);
 
 /* The address that the socket is bound to. */
 void socket_name(int fd, struct address *address);

@@ -470,7 +470,7 @@ leg_start(struct leg *leg, struct leg_set *set, const struct target *target,
 	watch_init(&leg->end.watch, -1, leg_ready);
 	timer_init(&leg->timer, leg_timer);
 	leg->connector = connector_start(
-	    leg_loop(leg), &target->addresses, set->connect_timeout, leg_connected, leg);
+	    leg_loop(leg), &target->addresses, set->connect_timeout, false, leg_connected, leg);
 	if (leg->connector != NULL)
 		leg_own(leg, connector_descriptor(leg->connector));
 }

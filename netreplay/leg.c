@@ -153,7 +153,7 @@ void
 leg_connect(struct leg *leg, const struct address_list *targets)
 {
 	leg->connector =
-	    connector_start(leg_loop(leg), targets, CONNECT_TIMEOUT, leg_connected, leg);
+	    connector_start(leg_loop(leg), targets, CONNECT_TIMEOUT, false, leg_connected, leg);
 }
 
 int

@@ -187,8 +187,8 @@ static void
 provider_connect(struct timer *timer)
 {
 	struct provider *provider = CONTAINER_OF(timer, struct provider, retry);
-	struct connector *connector = connector_start(
-	    provider->tunnel.loop, &provider->servers, LINK_TIMEOUT, provider_connected, provider);
+	struct connector *connector = connector_start(provider->tunnel.loop, &provider->servers,
+	    LINK_TIMEOUT, false, provider_connected, provider);
 
 	if (connector != NULL)
 		provider->connector = connector;

@@ -64,7 +64,7 @@ tie_open(struct session *session, uint64_t id, const char *text)
 	stream_join(&target->stream, session, id, true);
 	notice(NOTICE_VERBOSE, "client %s", target->client);
 	connector = connector_start(provider->tunnel.loop, &provider->targets,
-	    provider->settings->connect_timeout, target_connected, target);
+	    provider->settings->connect_timeout, false, target_connected, target);
 	if (connector != NULL)
 		target->connector = connector;
 }

@@ -1,7 +1,9 @@
 """How connections end: a FIN arrives as a FIN, a reset as a reset, what was sent before it arrives first."""
 import signal
 import socket
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +24,7 @@ from harness.peers import (
     reset,
     sink,
 )
-from harness.proc import PATIENCE, wait_until
+from harness.proc import BIN, PATIENCE, wait_until
 from harness.services import free_port
 
 pytestmark = pytest.mark.core
@@ -63,6 +65,17 @@ def test_what_a_client_says_at_once_ends_the_handshake(netrecord, logroot, folde
         assert handshake(dump.path, server.address[1]) == (b"at once" if speaks else b"")
         log, _ = only_log(nr, logroot)
         assert (log.bytes("c"), log.bytes("s")) == (b"at once", b"helloat once")
+
+
+def test_a_server_that_answers_in_pieces_is_acknowledged_at_once(hosts, logroot):
+    """It has not set TCP_NODELAY: each piece waits for the acknowledgement of the one before, for 40 ms if that is
+    delayed. The kernel counts those."""
+    (host,) = hosts(1)
+    script = Path(__file__).parent / "harness" / "pieces.py"
+    directly = int(host.run(sys.executable, script).stdout)
+    recorded = int(host.run(sys.executable, script, BIN / "netrecord", "-q", logroot).stdout)
+    assert max(directly, recorded) < 5, "of 20"
+    assert len(logs.closed(logroot)) == 21
 
 
 def test_client_ends_first(netrecord, logroot):
