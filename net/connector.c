@@ -59,21 +59,26 @@ connector_task(struct task *task)
 }
 
 /*
- * It has come out at once. It is told after the round: when many clients come together, all their
- * servers' connections are begun before the first byte is sent, and the server, woken once, finds
- * all of it rather than going back to sleep each time.
+ * It has come out at once. Who sends is told after the round: when many clients come together, all
+ * their servers' connections are begun before the first byte is sent, and the server, woken once,
+ * finds all of it rather than going back to sleep each time. Returns whether it goes on.
  */
-static void
+static bool
 connector_settle(struct connector *connector, int fd, int error)
 {
 	connector->watch.fd = fd;
+	if (!connector->sends) {
+		connector_finish(connector, error);
+		return false;
+	}
 	connector->error = error;
 	loop_timer_cancel(connector->loop, &connector->timer);
 	loop_later(connector->loop, &connector->task);
+	return true;
 }
 
-/* Try targets from the current one on. */
-static void
+/* Try targets from the current one on. Returns false when it has finished. */
+static bool
 connector_try(struct connector *connector)
 {
 	int error = EADDRNOTAVAIL;
@@ -83,14 +88,12 @@ connector_try(struct connector *connector)
 		int fd = socket_connect(
 		    &connector->targets->items[connector->current], connector->sends, &connected);
 
-		if (fd != -1 && connected) {
-			connector_settle(connector, fd, 0);
-			return;
-		}
+		if (fd != -1 && connected)
+			return connector_settle(connector, fd, 0);
 		if (fd != -1) {
 			connector->watch.fd = fd;
 			if (loop_watch(connector->loop, &connector->watch, POLLOUT) == 0)
-				return;
+				return true;
 			error = errno;
 			close(fd);
 			connector->watch.fd = -1;
@@ -100,12 +103,12 @@ connector_try(struct connector *connector)
 		if (error == EAGAIN) {
 			loop_timer_set(
 			    connector->loop, &connector->timer, loop_now(connector->loop) + RETRY);
-			return;
+			return true;
 		}
 	}
 	if (connector->current > 0)
 		connector->current--;
-	connector_settle(connector, -1, error);
+	return connector_settle(connector, -1, error);
 }
 
 static void
@@ -166,8 +169,7 @@ connector_start(struct loop *loop, const struct address_list *targets, int64_t t
 	watch_init(&connector->watch, -1, connector_ready);
 	timer_init(&connector->timer, connector_timer);
 	connector_limit(connector);
-	connector_try(connector);
-	return connector;
+	return connector_try(connector) ? connector : NULL;
 }
 
 void

@@ -337,6 +337,7 @@ int
 loop_run(struct loop *loop)
 {
 	loop->stopped = false;
+	run_tasks(loop); /* those from before the first round: it may wait for long */
 	while (!loop->stopped) {
 		if (serve_descriptors(loop) == -1)
 			return -1;

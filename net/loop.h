@@ -84,7 +84,8 @@ void timer_init(struct timer *timer, void (*fire)(struct timer *));
 void loop_timer_set(struct loop *loop, struct timer *timer, int64_t due);
 void loop_timer_cancel(struct loop *loop, struct timer *timer);
 
-/* Run `task` once after the current round; a task that is queued already stays so. */
+/* Run `task` once after the current round, or before the first; a task that is queued already stays
+ * so. */
 void loop_later(struct loop *loop, struct task *task);
 
 /* Have `turn` taken once, behind those that wait already; one that waits stays where it is. One is

@@ -120,7 +120,7 @@ proxy_take(struct proxy *proxy, int fd, const struct address *client)
 	relay_start(relay, &proxy->config.targets->items[0]);
 	connector = connector_start(relays->loop, proxy->config.targets,
 	    proxy->config.connect_timeout, relay_waits(relay), proxy_connected, attempt);
-	/* Without a connector, `attempt` has been told already and is gone. */
+	/* Without a connector, `attempt` has been told already and is gone, as on loopback. */
 	if (connector != NULL) {
 		attempt->connector = connector;
 		relay_on_cancel(relay, proxy_cancel, attempt);

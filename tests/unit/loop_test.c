@@ -289,6 +289,31 @@ test_signals_and_wakes(void)
 	loop_free(test.loop);
 }
 
+/* -- tasks -- */
+
+static void
+task_stops(struct task *task)
+{
+	(void)task;
+	test.told++;
+	loop_stop(test.loop);
+}
+
+/* Nothing else wakes this loop. */
+static void
+test_task_from_before_the_first_round(enum loop_backend backend)
+{
+	struct task task = {.run = task_stops};
+
+	test.told = 0;
+	test.loop = loop_new(backend);
+	EXPECT(test.loop != NULL);
+	loop_later(test.loop, &task);
+	EXPECT(loop_run(test.loop) == 0);
+	EXPECT(test.told == 1);
+	loop_free(test.loop);
+}
+
 int
 main(void)
 {
@@ -299,6 +324,7 @@ main(void)
 		test_unwatched_in_the_same_round(backends[i]);
 		test_hang_up_without_other_interest(backends[i]);
 		test_turns_let_others_pass(backends[i]);
+		test_task_from_before_the_first_round(backends[i]);
 	}
 	test_busy_ones_become_hot();
 	test_timers_fire_in_order();
