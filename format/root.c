@@ -122,6 +122,28 @@ failed:
 	return NULL;
 }
 
+struct log_root *
+log_root_again(const struct log_root *root)
+{
+	struct log_root *again = calloc(1, sizeof(*again));
+
+	if (again == NULL)
+		return NULL;
+	again->directory = fcntl(root->directory, F_DUPFD_CLOEXEC, 0);
+	again->prefix = strdup(root->prefix);
+	again->base = strdup(root->base);
+	again->rotate_size = root->rotate_size;
+	again->part_done = root->part_done;
+	again->context = root->context;
+	if (again->directory < 0 || again->prefix == NULL || again->base == NULL ||
+	    (root->gzip && member_init(&again->member, root->member.level) != 0)) {
+		log_root_close(again);
+		return NULL;
+	}
+	again->gzip = root->gzip;
+	return again;
+}
+
 void
 log_root_close(struct log_root *root)
 {

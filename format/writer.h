@@ -1,7 +1,7 @@
 /*
  * Writes logs under one root: <root>_<n>, plain or gzip, split into parts, never overwriting.
- * A root and its logs belong to one thread; but one may create logs while another appends to those
- * that it was handed, parks and closes them.
+ * A root and its logs belong to one thread; but one may create logs while others append to those
+ * that they were handed, park and close them (log_root_again()).
  */
 #ifndef FORMAT_WRITER_H
 #define FORMAT_WRITER_H
@@ -50,6 +50,10 @@ struct log_entry {
  * the "n" of the index <root>_index.jsonl. Strings are copied. Returns NULL with errno.
  */
 struct log_root *log_root_open(const struct log_root_config *config);
+
+/* The same root for another thread, which only appends to logs that were created with `root`, parks
+ * and closes them; with a deflate state of its own. To be closed too. Returns NULL with errno. */
+struct log_root *log_root_again(const struct log_root *root);
 
 /* Release the root; logs still open on it must be closed before. NULL is harmless. */
 void log_root_close(struct log_root *root);

@@ -22,6 +22,7 @@
 #define BATCH_MOST ((size_t)64 * 1024) /* then it is handed over, unless one record is larger */
 #define MEMORY_MOST ((size_t)64 << 20) /* of all batches that are being filled */
 #define LINE_MOST 4096
+#define LINES_ROOM ((size_t)1 << 20) /* seldom handed over: all else is written before */
 
 struct import_log {
 	struct log_writer writer;	 /* but for its number the writer's, until all is written */
@@ -276,7 +277,7 @@ line_add(struct import_root *root, const struct index_entry *entry)
 		lines = NULL;
 	}
 	if (lines == NULL)
-		lines = batch_new(root, BATCH_MOST);
+		lines = batch_new(root, LINES_ROOM);
 	root->lines = lines;
 	if (lines != NULL)
 		lines->used += index_encode(

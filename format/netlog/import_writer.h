@@ -1,7 +1,8 @@
 /*
- * What an import has put together, written by a thread of its own: records into logs, lines into
- * the index, in the order in which they were handed over. So the capture is read and taken apart
- * while the system finds room for what was in it.
+ * What an import has put together, written by threads of its own, up to as many as there are
+ * processors: records into logs, those of one log in the order in which they were handed over, and
+ * lines into the index behind all that was handed over before. So the capture is read and taken
+ * apart while the system finds room for what was in it.
  */
 #ifndef FORMAT_NETLOG_IMPORT_WRITER_H
 #define FORMAT_NETLOG_IMPORT_WRITER_H
@@ -26,9 +27,9 @@ struct import_batch {
 
 struct import_writer;
 
-/* `root`, to whose logs it appends, and the index's descriptor stay the caller's, who may go on
- * creating logs; some `waiting` batches may wait to be written. Returns NULL with errno. */
-struct import_writer *import_writer_new(struct log_root *root, int index, size_t waiting);
+/* To the logs of `root` is appended; it and the index's descriptor stay the caller's, who may go on
+ * creating logs. Some `waiting` batches may wait to be written. Returns NULL with errno. */
+struct import_writer *import_writer_new(const struct log_root *root, int index, size_t waiting);
 
 /* Hand over a batch, and its log until the batch comes back; waits while too many wait. */
 void import_writer_put(struct import_writer *writer, struct import_batch *batch);
