@@ -21,7 +21,7 @@ from harness.peers import (
     reset,
     sink,
 )
-from harness.proc import PATIENCE, wait_until
+from harness.proc import BIN, PATIENCE, wait_until
 from harness.script import only_log, scripted, wait_log  # pylint: disable=unused-import
 
 pytestmark = pytest.mark.core
@@ -110,7 +110,7 @@ def test_expansion_stops_reading(scripted):
             with pytest.raises(TimeoutError):
                 while sent < 64 * MIB:
                     sent += sock.send(b"x" * 65536)
-            assert nr.memory() < 64 * MIB
+            assert nr.memory() < 64 * MIB or "tsan" in str(BIN)  # whose shadow is several times that
             sock.settimeout(PATIENCE)
             release.set()
             sock.shutdown(socket.SHUT_WR)
