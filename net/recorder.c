@@ -72,8 +72,17 @@ recorder_stalled(struct timer *timer)
 	struct recorder *recorder = OWNER(timer, stall_timer);
 
 	recorder->blocking = false;
-	recorder->shedding = true;
+	recorder->shedding = !record_queue_drained(&recorder->queue);
 	recorder_resume(recorder);
+}
+
+bool
+recorder_sheds(struct recorder *recorder)
+{
+	/* The wake-up that tells it may still be on its way. */
+	if (recorder->shedding && record_queue_drained(&recorder->queue))
+		recorder->shedding = false;
+	return recorder->shedding;
 }
 
 /* Log of a recording that the writer has given up: --on-log-error close. */

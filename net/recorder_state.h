@@ -55,6 +55,9 @@ void recorder_push(struct recorder *recorder);
  * wake-ups. */
 void recorder_hand_over_last(struct recorder *recorder);
 
+/* Has the queue been full for too long, and is it still? Then recordings end. */
+bool recorder_sheds(struct recorder *recorder);
+
 /* Have what `unlogged` and the ration withheld told within a second. */
 void recorder_set_summary(struct recorder *recorder);
 

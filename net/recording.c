@@ -72,7 +72,7 @@ recording_goes_on(struct recording *recording)
 {
 	if (recording_has_ended(recording))
 		return false;
-	if (!recording->recorder->shedding)
+	if (!recorder_sheds(recording->recorder))
 		return true;
 	recording_stall(recording);
 	return false;
