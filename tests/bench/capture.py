@@ -61,8 +61,8 @@ def row_export(bench, row, folder):
 def measure(bench, row):
     folder = tempfile.mkdtemp(dir=bench.options.large)
     try:
-        with bench.reserve.lend(folder):
-            row_export(bench, row, folder)
+        bench.reserve.release()
+        row_export(bench, row, folder)
     except Failed as failure:
         bench.remark("%s: FAILED: %s" % (row, failure))
     finally:
