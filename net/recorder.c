@@ -14,6 +14,9 @@
 #define SECOND (1000 * MILLISECOND)
 #define QUEUE_SIZE (64 * 1024 * 1024)
 #define HAND_OVER_AFTER (20 * MILLISECOND) /* however little there is: what a crash may lose */
+#define HAND_OVER_CONTROLS 48  /* or so many opens and closes: the writer's longest work */
+#define AGAIN_MIN MILLISECOND  /* when to look again whether the writer is done with these */
+#define AGAIN_SHARE 100	       /* of the time that it has been behind */
 #define LAST_AFTER MILLISECOND /* when nothing is left to record: who waits for the log sees it */
 #define HURRY_BEHIND (1024 * 1024) /* the writer may rest while no more than this waits for it */
 #define HURRY_AFTER (250 * MILLISECOND) /* and not for longer */
@@ -134,6 +137,20 @@ recorder_check_pace(struct recorder *recorder)
 		thread_pace_hurry(&recorder->queue.pace, now);
 }
 
+/* The writer is behind: when to look again whether it can be given what there is now? Opens and
+ * closes in short pieces fill the gaps that clients and servers leave on the processors. */
+static int64_t
+recorder_again(const struct recorder *recorder)
+{
+	int64_t now = loop_now(recorder->loop);
+	int64_t pause = (now - recorder->drained) / AGAIN_SHARE;
+
+	if (recorder->batch == NULL || recorder->batch->controls < HAND_OVER_CONTROLS ||
+	    pause > HAND_OVER_AFTER)
+		pause = HAND_OVER_AFTER;
+	return now + (pause > AGAIN_MIN ? pause : AGAIN_MIN);
+}
+
 /* What was handed over last is not to wait for ever on a machine that is busy with something else.
  */
 static void
@@ -176,7 +193,7 @@ recorder_hand_over(struct timer *timer)
 	/* A writer that is behind gets fuller batches rather than more of them. */
 	if (record_queue_held(&recorder->queue) > 0) {
 		recorder_check_pace(recorder);
-		loop_timer_set(recorder->loop, timer, loop_now(recorder->loop) + HAND_OVER_AFTER);
+		loop_timer_set(recorder->loop, timer, recorder_again(recorder));
 	} else {
 		recorder_push(recorder);
 	}
@@ -219,6 +236,13 @@ recorder_op(struct recorder *recorder, struct recording *recording, enum op_kind
 	*op = (struct op){
 	    .recording = recording, .time = time, .behind = (uint16_t)size, .kind = (uint8_t)kind};
 	return op;
+}
+
+void
+recorder_count_control(struct recorder *recorder)
+{
+	if (++recorder->batch->controls == HAND_OVER_CONTROLS)
+		loop_timer_set(recorder->loop, &recorder->hand_over, loop_now(recorder->loop));
 }
 
 /* -- what is told once a second -- */

@@ -48,6 +48,10 @@ struct recorder {
 struct op *recorder_op(struct recorder *recorder, struct recording *recording, enum op_kind kind,
     int64_t time, size_t size);
 
+/* The operation that recorder_op() made last opens or closes a log: many of these are handed over
+ * sooner. */
+void recorder_count_control(struct recorder *recorder);
+
 /* Hand all batches over now. */
 void recorder_push(struct recorder *recorder);
 

@@ -146,7 +146,7 @@ recording_open(struct observer *observer, const struct conn_info *info)
 	}
 	struct op_open *opening = op_payload(op);
 	peers_copy(opening, info, (char *)(opening + 1));
-	recorder->batch->controls++;
+	recorder_count_control(recorder);
 }
 
 static struct op *
@@ -263,7 +263,7 @@ recording_close(struct observer *observer, enum close_reason reason, int64_t tim
 	    .end_type = recording->end_type,
 	    .reason = (uint8_t)reason};
 	peers_copy(&closing->peers, info, (char *)(closing + 1));
-	recorder->batch->controls++;
+	recorder_count_control(recorder);
 	if (recorder->open == 0)
 		recorder_hand_over_last(recorder);
 }
