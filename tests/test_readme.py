@@ -20,6 +20,7 @@ def section(name, text=TEXT):
 def same(line):
     """Without what is different each time, such as which of two sides that both end is the last."""
     line = re.sub(r"\b[cs] hup\b", "hup", line)
+    line = re.sub(r"^ended( +hup \d+,?)+$", "ended hup", line)
     return " ".join(UNITS.sub("u", re.sub(r"[\d.:-]*\d[KMG]?\b", "#", line)).split())
 
 
