@@ -83,7 +83,7 @@ def test_json_and_jq(folder, logroot, name):
     path = folder / "report.json"
     path.write_text(done.out)
     names = run("jq", "-r", ".connections[].name", path).stdout.decode().split()
-    assert names[0] == "log_1"
+    assert "log_1" in names, "they are told in the order in which they end"
     summary = json.loads(run("jq", ".summary", path).stdout)
     assert sum(summary["connections"].values()) == len(names)
     differing = run("jq", "-e", "[.connections[] | select(.result == \"different\") | .details[]] | length > 0", path, check=False)
