@@ -2,6 +2,7 @@
 import random
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -138,6 +139,8 @@ class Server:
         self.thread.join(PATIENCE)
         if self.errors and not quiet:
             raise self.errors[0]
+        for error in self.errors:  # what failed already may have failed for that
+            print("server:", repr(error), file=sys.stderr)
 
     def __enter__(self):
         return self
