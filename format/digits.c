@@ -38,3 +38,12 @@ digits_put_fixed(char *at, uint64_t number, int width)
 		at[0] = (char)('0' + number % 10);
 	return at + width;
 }
+
+int
+digits_hex(int c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}

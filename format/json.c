@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "format/digits.h"
+#include "format/utf8.h"
+
 #define NESTING_MAX 64
 
 void
@@ -64,24 +67,12 @@ take_number(struct json_scanner *scanner)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 take_escape(struct json_scanner *scanner)
 {
 	if (take(scanner, 'u')) {
 		for (int i = 0; i < 4; i++, scanner->at++)
-			if (scanner->at == scanner->end || hex_digit(*scanner->at) < 0)
+			if (scanner->at == scanner->end || digits_hex(*scanner->at) < 0)
 				return false;
 		return true;
 	}
@@ -211,39 +202,19 @@ code_unit(const char *digits)
 	unsigned unit = 0;
 
 	for (int i = 0; i < 4; i++)
-		unit = unit << 4 | (unsigned)hex_digit(digits[i]);
+		unit = unit << 4 | (unsigned)digits_hex(digits[i]);
 	return unit;
 }
 
 /* Write a code point as UTF-8, or the byte that a lone low surrogate stands for. Returns its
  * length, 0 if it has none. */
 static size_t
-utf8_encode(unsigned point, char out[4])
+point_put(unsigned point, char out[UTF8_MAX])
 {
-	if (point < 0x80) {
-		out[0] = (char)point;
-		return 1;
-	}
-	if (point < 0x800) {
-		out[0] = (char)(0xc0 | point >> 6);
-		out[1] = (char)(0x80 | (point & 0x3f));
-		return 2;
-	}
-	if (point >= 0xd800 && point < 0xe000) {
-		out[0] = (char)(point & 0xff);
-		return point >= 0xdc80 && point <= 0xdcff ? 1 : 0;
-	}
-	if (point < 0x10000) {
-		out[0] = (char)(0xe0 | point >> 12);
-		out[1] = (char)(0x80 | (point >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (point & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | point >> 18);
-	out[1] = (char)(0x80 | (point >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (point >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (point & 0x3f));
-	return 4;
+	if (point < 0xd800 || point >= 0xe000)
+		return utf8_put(out, point);
+	out[0] = (char)(point & 0xff);
+	return point >= 0xdc80 && point <= 0xdcff ? 1 : 0;
 }
 
 /* Decode the escape behind a backslash at `at`; `*at` is moved behind it. Returns the length
@@ -268,7 +239,7 @@ decode_escape(const char **at, char out[4])
 			*at += 6;
 		}
 	}
-	return point == 0 ? 0 : utf8_encode(point, out);
+	return point == 0 ? 0 : point_put(point, out);
 }
 
 int

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "format/digits.h"
+
 #define DEPTH_MAX 200 /* of parentheses: the compiler of regular expressions recurs */
 #define SIZE_LIMIT 2048
 
@@ -24,18 +26,6 @@ struct translation {
 	struct level levels[DEPTH_MAX + 1];
 };
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Take the escape at `at`, a backslash, if it stands for a byte. Returns 1, 0 if it is none, -1 if
  * it is no valid \xHH. */
 static int
@@ -55,8 +45,8 @@ take_byte(struct translation *translation, char *byte)
 		*byte = '\t';
 		break;
 	case 'x':
-		high = hex_digit(at[1]);
-		low = high < 0 ? -1 : hex_digit(at[2]);
+		high = digits_hex(at[1]);
+		low = high < 0 ? -1 : digits_hex(at[2]);
 		if (low < 0)
 			return -1;
 		*byte = (char)(high << 4 | low);

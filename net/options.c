@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/complaint.h"
 #include "format/units.h"
 #include "format/version.h"
 #include "net/listener.h"
@@ -44,22 +45,10 @@ options_help(int option, const char *usage)
 void
 options_unknown(int mark, char *const *argv, const struct option *options)
 {
-	const char *what = mark == ':' ? "option needs a value" : "unknown option";
-	const char *word = argv[optind - 1];
-	char letter[] = {'-', (char)optopt, '\0'};
-	int length = (int)strlen(word);
+	char text[COMPLAINT_MAX];
 
-	/* A letter that is no option; the word may be the one before, as others may follow it. */
-	while (options->name != NULL && options->val != optopt)
-		options++;
-	if (optopt != 0 && (options->name == NULL || (mark == ':' && word[1] != '-'))) {
-		word = letter;
-		length = 2;
-	} else if (mark == '?' && optopt != 0) {
-		what = "option takes no value";
-		length = (int)strcspn(word, "=");
-	}
-	notice(NOTICE_ERROR, "%s: %.*s (try %s --help)", what, length, word, getprogname());
+	notice(NOTICE_ERROR, "%s (try %s --help)", option_complaint(mark, argv, options, text),
+	    getprogname());
 }
 
 void

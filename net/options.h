@@ -42,10 +42,7 @@ bool options_common(int option, int *family, int *verbose);
 /* Print `usage` for -h, the version for -V. Returns whether it was one of them: the run is over. */
 bool options_help(int option, const char *usage);
 
-/*
- * What getopt_long(3) has just refused, with opterr 0: `mark` is '?' (unknown, or it takes no
- * value) or ':' (a value is missing). `options` has a row for each option, those of a letter too.
- */
+/* Report what getopt_long(3) has just refused; see format/complaint.h. */
 void options_unknown(int mark, char *const *argv, const struct option *options);
 
 /* Report a wrong use, with the way to the help, and end with status 2. */

@@ -1,44 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/digits.h"
+#include "format/utf8.h"
 #include "netmirror/toml_private.h"
 
 /* -- strings -- */
-
-static int
-hex_digit(int byte)
-{
-	if (byte >= '0' && byte <= '9')
-		return byte - '0';
-	byte |= 0x20;
-	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-/* A Unicode scalar value in UTF-8; returns how many bytes that are. */
-static size_t
-put_utf8(char *to, uint32_t value)
-{
-	if (value < 0x80) {
-		to[0] = (char)value;
-		return 1;
-	}
-	if (value < 0x800) {
-		to[0] = (char)(0xc0 | (value >> 6));
-		to[1] = (char)(0x80 | (value & 0x3f));
-		return 2;
-	}
-	if (value < 0x10000) {
-		to[0] = (char)(0xe0 | (value >> 12));
-		to[1] = (char)(0x80 | ((value >> 6) & 0x3f));
-		to[2] = (char)(0x80 | (value & 0x3f));
-		return 3;
-	}
-	to[0] = (char)(0xf0 | (value >> 18));
-	to[1] = (char)(0x80 | ((value >> 12) & 0x3f));
-	to[2] = (char)(0x80 | ((value >> 6) & 0x3f));
-	to[3] = (char)(0x80 | (value & 0x3f));
-	return 4;
-}
 
 /* The `digits` hexadecimal digits of \u and \U; returns bytes put, 0 if there is no such character
  * that a string may hold. */
@@ -48,7 +15,7 @@ parse_unicode(struct toml_parser *parser, int digits, char *to)
 	uint32_t value = 0;
 
 	for (int i = 0; i < digits; i++, parser->at++) {
-		int digit = hex_digit(toml_peek(parser));
+		int digit = digits_hex(toml_peek(parser));
 
 		if (digit == -1)
 			return 0;
@@ -56,7 +23,7 @@ parse_unicode(struct toml_parser *parser, int digits, char *to)
 	}
 	if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
 		return 0;
-	return put_utf8(to, value);
+	return utf8_put(to, value);
 }
 
 /* What follows a backslash. Puts at most four bytes; returns how many, 0 if it is none of them. */

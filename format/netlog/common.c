@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/complaint.h"
 #include "format/netlog/text.h"
 #include "format/spool.h"
 #include "format/units.h"
@@ -22,32 +23,11 @@ help_print(const struct command *command)
 	       "ID\n" COMMON_HELP);
 }
 
-const char *
-option_complaint(int mark, char *const *argv, const struct option *options)
-{
-	static char text[256];
-	const char *what = mark == ':' ? "option needs a value" : "unknown option";
-	const char *word = argv[optind - 1];
-	char letter[] = {'-', (char)optopt, '\0'};
-	int length = (int)strlen(word);
-
-	while (options->name != NULL && options->val != optopt)
-		options++;
-	/* a letter; the word may be the one before, as others may follow it */
-	if (optopt != 0 && (options->name == NULL || (mark == ':' && word[1] != '-'))) {
-		word = letter;
-		length = 2;
-	} else if (mark == '?' && optopt != 0) {
-		what = "option takes no value";
-		length = (int)strcspn(word, "=");
-	}
-	snprintf(text, sizeof(text), "%s: %.*s", what, length, word);
-	return text_name(text);
-}
-
 int
 option_next(struct invocation *invocation, const char *letters, const struct option *options)
 {
+	char text[COMPLAINT_MAX];
+
 	if (invocation->options_begun == false) {
 		invocation->options_begun = true;
 		optind =
@@ -75,8 +55,8 @@ option_next(struct invocation *invocation, const char *letters, const struct opt
 			break;
 		case '?':
 		case ':':
-			invocation->status = usage_error(
-			    invocation, "%s", option_complaint(option, invocation->argv, options));
+			invocation->status = usage_error(invocation, "%s",
+			    text_name(option_complaint(option, invocation->argv, options, text)));
 			return '?';
 		default:
 			return option;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "format/complaint.h"
 #include "format/netlog/text.h"
 #include "format/version.h"
 
@@ -61,6 +62,7 @@ static int
 global_options(int argc, char **argv, int *at, int *status)
 {
 	static const struct option options[] = {COMMON_OPTIONS};
+	char text[COMPLAINT_MAX];
 	int option;
 
 	*status = STATUS_OK;
@@ -78,7 +80,8 @@ global_options(int argc, char **argv, int *at, int *status)
 		case OPTION_RECORDING:
 			break;
 		default:
-			warnx("%s (try netlog --help)", option_complaint(option, argv, options));
+			warnx("%s (try netlog --help)",
+			    text_name(option_complaint(option, argv, options, text)));
 			*status = STATUS_ERROR;
 			return -1;
 		}

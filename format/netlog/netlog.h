@@ -63,10 +63,6 @@ enum { OPTION_RECORDING = 256, OPTION_OWN }; /* values of long options without a
  */
 int option_next(struct invocation *invocation, const char *letters, const struct option *options);
 
-/* What is wrong with what getopt_long(3) has just refused with `mark`, '?' or ':'; valid until the
- * next call. `options` has a row for each option, those of a letter too. */
-const char *option_complaint(int mark, char *const *argv, const struct option *options);
-
 /* The time of an option's argument, in nanoseconds. Returns 0, or -1 after a message. */
 int option_time(struct invocation *invocation, const char *name, const char *text, int64_t *time);
 
