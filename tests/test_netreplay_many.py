@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from harness.netlog import con, data, end
-from harness.peers import MIB, Server, echo
+from harness.peers import MIB, EchoServer, Server, echo
 from harness.proc import run
 from harness.replay import NETREPLAY, at, equal
 from harness.scripted import Scripted
@@ -83,8 +83,8 @@ def test_memory_does_not_grow_with_the_log(folder, size):
 @pytest.mark.parametrize("clients", [100, pytest.param(1500, marks=pytest.mark.slow)])
 def test_many_copies_at_once(folder, clients):
     root = write(folder / "log", 4, 1000, span=0.4)
-    with Server(echo) as server:
-        done = equal("-c", clients, "--timeout", "1m", "-o", "json", at(server), root, patience=300)  # the server is slow
+    with EchoServer() as server:
+        done = equal("-c", clients, "--timeout", "1m", "-o", "json", at(server), root, patience=300)
     assert done.json["summary"]["connections"]["equal"] == 4 * clients == server.accepted
 
 
