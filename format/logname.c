@@ -67,8 +67,9 @@ logname_match(const char *name, const char *root, struct logname *parsed)
 	parsed->joined = *number != '_';
 	if (!parsed->joined)
 		number++;
+	/* all digits are no name of old: "logs/" would take every number for a log */
 	return number < end && number_parse(number, end, UINT64_MAX, &parsed->n) &&
-	       !(parsed->joined && parsed->part > 0);
+	       !(parsed->joined && (parsed->part > 0 || length == 0));
 }
 
 bool

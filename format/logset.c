@@ -119,11 +119,11 @@ item_look_up(struct collector *collector, struct logset_item *item, const struct
 	}
 }
 
-/* Append the parts that follow a first part. */
+/* Append the parts that follow the one it has. */
 static int
 find_parts(struct logset_item *item)
 {
-	for (unsigned part = 1;; part++) {
+	for (unsigned part = item->first_part + 1;; part++) {
 		char *path = logname_part(item->name, part, false);
 		if (path != NULL && access(path, F_OK) != 0) {
 			free(path);
@@ -138,23 +138,39 @@ find_parts(struct logset_item *item)
 	}
 }
 
+/* Did this part follow a file that was collected? */
+static bool
+is_collected(const struct logset *set, const char *path)
+{
+	for (size_t i = set->count; i-- > 0;)
+		for (size_t part = 1; part < set->items[i].part_count; part++)
+			if (strcmp(set->items[i].parts[part], path) == 0)
+				return true;
+	return false;
+}
+
 /* An operand that is a file, or standard input. */
 static int
 collect_file(struct collector *collector, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash != NULL ? slash + 1 : path;
-	struct logset_item *item = item_add(collector);
+	struct logset_item *item;
 	struct logname name;
+	bool named = logname_parse(base, &name);
 
+	/* "root_*" names all parts */
+	if (named && name.part > 0 && is_collected(collector->set, path))
+		return 0;
+	item = item_add(collector);
 	if (item == NULL || item_add_part(item, strdup(path)) != 0)
 		return fail_errno(collector->set, path);
-	if (!logname_parse(base, &name))
+	if (!named)
 		return 0;
 	if (load_index(collector, path, (size_t)(base - path) + name.root_length) != 0)
 		return fail_errno(collector->set, path);
 	item_look_up(collector, item, &name);
-	if (name.part == 0 && !name.joined && find_parts(item) != 0)
+	if (!name.joined && find_parts(item) != 0)
 		return fail_errno(collector->set, path);
 	return 0;
 }
@@ -180,6 +196,9 @@ items_from_scan(struct collector *collector, struct logscan *scan)
 			if (item == NULL)
 				return -1;
 			item_look_up(collector, item, &file->name);
+			item->behind_gap = i > 0 && file->name.part > 0 &&
+					   file[-1].name.n == file->name.n &&
+					   file[-1].name.joined == file->name.joined;
 		}
 		file->path = NULL;
 		if (item_add_part(item, path) != 0)
@@ -298,10 +317,9 @@ collect_operand(struct collector *collector, const char *operand)
 	} else if (errno != ENOENT && errno != ENOTDIR) {
 		return fail_errno(set, operand);
 	}
-	/* a directory may have the name of a logroot beside it, but not one that ends in a slash */
-	found = 0;
-	if (*operand != '\0' && operand[strlen(operand) - 1] != '/')
-		found = collect_root(collector, operand);
+	/* a directory may have the name of a logroot beside it; "logs/" means logs/_1, logs/_2 ...
+	 */
+	found = *operand != '\0' ? collect_root(collector, operand) : 0;
 	if (found < 0)
 		return -1;
 	if (found == 0 && directory) {
@@ -334,6 +352,8 @@ find_run(struct logset *set, const char *recording)
 		}
 		run = item->entry.run;
 	}
+	if (run == NULL && set->missing > 0) /* all of its files are gone */
+		return recording;
 	if (run == NULL) {
 		errno = ENOENT;
 		logset_fail(set, recording, "no such recording in the index");

@@ -17,6 +17,7 @@ struct logset_item {
 	char **parts; /* paths in order */
 	size_t part_count;
 	unsigned first_part;	  /* 0, or more when --keep deleted the first ones */
+	bool behind_gap;	  /* parts between it and the item before are missing */
 	uint64_t n;		  /* its number, 0 if the name has none */
 	bool indexed;		  /* `entry` is set */
 	struct index_entry entry; /* from the index beside it */
@@ -32,10 +33,10 @@ struct logset {
 /*
  * Collect the logs that `operands` name. Operands keep their order; within a logroot logs are
  * ordered by the wall clock of their start where the index has it, by number else. An operand that
- * names an existing file is that file (with its further parts .1, .2 ... if it is a first part);
- * else a logroot. `recording`, if not NULL, keeps only the logs whose run has that id (a unique
- * beginning of it will do). Returns 0, or -1 with errno and set->error; release with
- * logset_release() in either case.
+ * names an existing file is that file with the parts .1, .2 ... that follow it; one that follows a
+ * file named before it is there already. Else the operand is a logroot. `recording`, if not NULL,
+ * keeps only the logs whose run has that id (a unique beginning of it will do). Returns 0, or -1
+ * with errno and set->error; release with logset_release() in either case.
  */
 int logset_collect(struct logset *set, char *const *operands, size_t count, const char *recording);
 void logset_release(struct logset *set);

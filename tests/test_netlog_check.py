@@ -231,3 +231,65 @@ def test_damage_in_one_log_does_not_hide_that_of_another(folder):
     assert len(result.stdout.splitlines()) == 3
     good("check", "--repair", folder / "log")
     assert good("check", "-v", folder / "log").count(": ok, 7 records") == 3
+
+
+def test_a_part_is_read_with_those_that_follow_it(folder):
+    parts = [write(folder / name, piece) for name, piece in (
+        ("log_1", SAMPLE[:2]), ("log_1.1", b"".join(SAMPLE[2:4]) + b"s 9.5"), ("log_1.2", SAMPLE[4:]))]
+    lines = good("check", "--repair", parts[1]).splitlines()
+    assert lines[0].startswith(f"{parts[1]}: byte ")
+    assert f"{parts[2]}: renamed to {parts[2]}.damaged, because it follows the damage" in lines
+    assert good("check", folder / "log") == f"{folder}/log_1: ok, 4 records in 2 parts, no end record\n"
+
+
+def test_parts_named_one_by_one_are_read_once(folder):
+    parts = [write(folder / name, piece) for name, piece in (
+        ("log_1", SAMPLE[:2]), ("log_1.1", SAMPLE[2:4]), ("log_1.2", SAMPLE[4:]))]
+    assert good("check", *parts) == f"{folder}/log_1: ok, 8 records in 3 parts, ends with s hup\n"
+    assert good("show", *parts) == good("show", folder / "log")
+
+
+def test_repair_that_cannot_set_a_later_part_aside_cuts_nothing(folder):
+    first = write(folder / "log_1", b"".join(SAMPLE[:2]) + b"c 1.1")
+    for name, piece in (("log_1.1", SAMPLE[2:4]), ("log_1.2", SAMPLE[4:]), ("log_1.1.damaged", b"precious")):
+        write(folder / name, piece)
+    assert "log_1.1.damaged: File exists" in refused("check", "--repair", folder / "log")
+    assert first.read_bytes() == b"".join(SAMPLE[:2]) + b"c 1.1"
+    assert (folder / "log_1.1.damaged").read_bytes() == b"precious"
+    assert run("check", folder / "log").returncode == 1
+
+
+def test_what_is_no_log_is_not_repaired(folder):
+    from harness.netlog import entry
+
+    write(folder / "log_1", WHOLE[:-2])
+    index = write(folder / "log_index.jsonl", entry(1, "2026-11-20T10:00:00.000000Z", 0.1).encode())
+    before = index.read_bytes()
+    done = run("check", "--repair", folder / "log_1", index)
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"netlog: {index}: not repaired: no log, for it does not begin with a record\n"
+    assert index.read_bytes() == before and not (folder / "log_index.jsonl.damaged").exists()
+    assert "repaired, 7 whole records kept" in done.stdout.decode()
+
+
+def test_missing_middle_part_is_told(folder):
+    write(folder / "log_1", SAMPLE[:2])
+    later = write(folder / "log_1.2", SAMPLE[4:])
+    done = run("check", folder / "log")
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"netlog: {later}: parts before it are missing: it is taken for a log of its own\n"
+
+
+def test_logs_that_only_the_index_knows_are_not_checked_sound(folder):
+    from harness.netlog import entry
+
+    (folder / "log_index.jsonl").write_text(entry(1, "2026-11-20T10:00:00.000000Z", 0.1))
+    for options in ((), ("--recording", "run-a")):
+        assert refused("check", *options, folder / "log") == "netlog: no log is left of the 1 connections that the index knows"
+
+
+def test_logroot_without_a_name_of_its_own(folder):
+    """netrecord ... logs/ writes logs/_1 and so on."""
+    write(folder / "_1")
+    write(folder / "17", b"no log")
+    assert good("check", f"{folder}/") == f"{folder}/_1: ok, 8 records, ends with s hup\n"

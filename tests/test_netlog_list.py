@@ -75,6 +75,7 @@ def test_connection_whose_file_is_gone_is_shown_as_such(folder):
     assert rows(folder / "log", "--recording", "run-a") == listed
     (folder / "log_2").unlink()
     assert [row[-1] for row in rows(folder / "log")] == ["(file is gone)"] * 2
+    assert [row[-1] for row in rows(folder / "log", "--recording", "run-a")] == ["(file is gone)"] * 2
 
 
 def test_logs_of_several_roots_are_named(folder):

@@ -43,7 +43,7 @@ check_item(const struct logset_item *item, bool say, bool mend)
 	if (status == STATUS_OK) {
 		if (say)
 			verdict_print(item, &summary);
-		return STATUS_OK;
+		return item->behind_gap ? STATUS_NO : STATUS_OK;
 	}
 	if (status == STATUS_ERROR) {
 		warnx("%s", part_message(item, summary.message));

@@ -119,6 +119,15 @@ operands_collect(struct invocation *invocation, struct logset *set)
 		invocation->status = STATUS_ERROR;
 		return -1;
 	}
+	if (set->count == 0) {
+		warnx("no log is left of the %zu connections that the index knows", set->missing);
+		invocation->status = STATUS_ERROR;
+		return -1;
+	}
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i].behind_gap)
+			warnx("%s: parts before it are missing: it is taken for a log of its own",
+			    text_name(set->items[i].name));
 	return 0;
 }
 

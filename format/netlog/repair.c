@@ -155,11 +155,12 @@ release:
 	return result;
 }
 
-/* Parts behind a hole would be read as if nothing were missing before them. */
+/* Parts behind a hole would be read as if nothing were missing before them. They go before there is
+ * one, the last one first: whatever fails, what is left is whole or damaged still. */
 static int
 later_parts_rename(const struct logset_item *item, size_t first)
 {
-	for (size_t i = first; i < item->part_count; i++) {
+	for (size_t i = item->part_count; i-- > first;) {
 		char *saved = path_suffixed(item->parts[i], SAVED_SUFFIX);
 		/* link(2) and not rename(2): an older one is not overwritten */
 		if (saved == NULL || link(item->parts[i], saved) != 0 ||
@@ -182,25 +183,27 @@ part_repair(const struct logset_item *item, const struct summary *summary,
 	struct stat before;
 	int fd = part_open(path, &before);
 	bool gzip = fd >= 0 && begins_gzip(fd);
-	int result = -1;
 
 	if (fd < 0) {
 		warn("%s", text_name(path));
 		return STATUS_ERROR;
 	}
-	result = gzip ? gzip_cut(path, place->offset, saved)
-		      : plain_cut(fd, &before, place->offset, saved);
-	if (result != 0) {
+	if (faccessat(AT_FDCWD, saved, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		warn("%s", text_name(saved));
+		goto failed;
+	}
+	if (later_parts_rename(item, place->part + 1) != 0)
+		goto failed;
+	if ((gzip ? gzip_cut(path, place->offset, saved)
+		  : plain_cut(fd, &before, place->offset, saved)) != 0) {
 		if (errno == EBUSY)
 			warnx("%s: still growing, not repaired", text_name(path));
 		else
 			warn("%s", text_name(errno == EEXIST ? saved : path));
-		close(fd);
-		return STATUS_ERROR;
+		goto failed;
 	}
 	close(fd);
-	if (later_parts_rename(item, place->part + 1) != 0)
-		return STATUS_ERROR;
 	if (gzip)
 		printf("%s: repaired, %llu whole records kept; the damaged file is now %s\n",
 		    text_name(path), (unsigned long long)summary->records, text_name(saved));
@@ -211,6 +214,9 @@ part_repair(const struct logset_item *item, const struct summary *summary,
 		    (unsigned long long)before.st_size - place->offset,
 		    (unsigned long long)place->offset, text_name(saved));
 	return STATUS_OK;
+failed:
+	close(fd);
+	return STATUS_ERROR;
 }
 
 int
@@ -223,6 +229,11 @@ repair(const struct logset_item *item, const struct summary *summary)
 	if (strcmp(item->name, "-") == 0) {
 		warnx("standard input cannot be repaired");
 		return STATUS_ERROR;
+	}
+	if (summary->records == 0 && summary->status == READER_BAD) {
+		warnx("%s: not repaired: no log, for it does not begin with a record",
+		    text_name(item->name));
+		return STATUS_NO;
 	}
 	if (part_find(item, summary->whole, &place) != 0) {
 		warn("%s", text_name(item->name));
