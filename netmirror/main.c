@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/colour.h"
 #include "net/notice.h"
 #include "netmirror/capture.h"
 #include "netmirror/entrances.h"
@@ -123,7 +124,7 @@ prepare_comparison(struct netmirror *netmirror)
 	struct settings *settings = &netmirror->settings;
 	struct report_config config = {.format = settings->output,
 	    .stream = stdout,
-	    .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+	    .colour = colour_wanted(),
 	    .title = "netmirror",
 	    .names = {"server", "observer"}};
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "format/colour.h"
 #include "format/spool.h"
 #include "net/notice.h"
 #include "net/script.h"
@@ -103,7 +104,7 @@ start_report(struct netreplay *netreplay)
 	const struct settings *settings = &netreplay->settings;
 	struct report_config config = {.format = settings->output,
 	    .stream = stdout,
-	    .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+	    .colour = colour_wanted(),
 	    .title = "netreplay",
 	    .names = {settings->against.count > 0 ? "first" : "recorded",
 		settings->against.count > 0 ? "second" : "live"}};

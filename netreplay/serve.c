@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/colour.h"
 #include "format/report.h"
 #include "net/notice.h"
 #include "net/options.h"
@@ -29,7 +30,7 @@ serve_report(const struct settings *settings)
 {
 	struct report_config config = {.format = settings->output,
 	    .stream = stdout,
-	    .colour = isatty(STDOUT_FILENO) == 1,
+	    .colour = colour_wanted(),
 	    .title = "netreplay --serve",
 	    .names = {"recorded", "live"}};
 

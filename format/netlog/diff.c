@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "format/colour.h"
 #include "format/netlog/difference.h"
 #include "format/netlog/netlog.h"
 #include "format/netlog/text.h"
@@ -154,10 +154,9 @@ clock_now(void)
 static int
 report_begin(struct diff *diff)
 {
-	const char *no_colour = getenv("NO_COLOR");
 	struct report_config config = {.format = diff->format,
 	    .stream = stdout,
-	    .colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0'),
+	    .colour = colour_wanted(),
 	    .title = "netlog diff",
 	    .names = {"first", "second"}};
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "format/colour.h"
 #include "format/netlog/text.h"
 #include "format/timeline.h"
 
@@ -354,12 +354,10 @@ show_run(struct invocation *invocation)
 	    {"slow", required_argument, NULL, OPTION_SLOW},
 	    {"color", optional_argument, NULL, OPTION_COLOUR},
 	    {"colour", optional_argument, NULL, OPTION_COLOUR}, COMMON_OPTIONS};
-	const char *no_colour = getenv("NO_COLOR");
 	struct show show = {invocation, .side = -1, .from = INT64_MIN, .to = INT64_MAX, .slow = -1};
 	int option, status;
 
-	show.transcript.colour =
-	    isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0');
+	show.transcript.colour = colour_wanted();
 	while ((option = option_next(invocation, ":fx" COMMON_LETTERS, options)) != -1) {
 		if (show_option(&show, option) != 0) {
 			pattern_free(show.pattern);
