@@ -274,6 +274,14 @@ loop_wake(struct loop *loop)
 
 /* -- life -- */
 
+enum loop_backend
+loop_backend_wanted(void)
+{
+	const char *name = getenv("NETRECORD_BACKEND");
+
+	return name != NULL && strcmp(name, "poll") == 0 ? LOOP_POLL : LOOP_EPOLL;
+}
+
 struct loop *
 loop_new(enum loop_backend backend)
 {

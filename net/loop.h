@@ -59,6 +59,9 @@ struct turn {
 
 enum loop_backend { LOOP_EPOLL, LOOP_POLL };
 
+/* The one that NETRECORD_BACKEND asks for. */
+enum loop_backend loop_backend_wanted(void);
+
 /* `backend` LOOP_POLL is the portable one: all descriptors in one poll(2). Returns NULL with errno.
  */
 struct loop *loop_new(enum loop_backend backend);

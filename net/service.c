@@ -113,7 +113,6 @@ service_gone(void *context)
 int
 service_init(struct service *service, struct metrics *metrics)
 {
-	const char *backend = getenv("NETRECORD_BACKEND");
 	static const int ends[] = {SIGINT, SIGTERM, SIGQUIT};
 	struct loop *loop;
 
@@ -121,7 +120,7 @@ service_init(struct service *service, struct metrics *metrics)
 	service->grace = SERVICE_GRACE;
 	service->metrics = metrics;
 	timer_init(&service->timer, service_grace_over);
-	loop = loop_new(backend != NULL && strcmp(backend, "poll") == 0 ? LOOP_POLL : LOOP_EPOLL);
+	loop = loop_new(loop_backend_wanted());
 	if (loop == NULL)
 		return -1;
 	service->loop = loop;

@@ -56,7 +56,7 @@ prepare(struct netreplay *netreplay)
 	play->settings = &netreplay->settings;
 	play->masks = &netreplay->settings.masks;
 	LIST_INIT(&play->sessions);
-	play->loop = loop_new(LOOP_EPOLL);
+	play->loop = loop_new(loop_backend_wanted());
 	play->pool = chunk_pool_new(CHUNK_SLAB_SIZE);
 	if (netreplay->settings.script != NULL) {
 		play->script = script_load(netreplay->settings.script, false);

@@ -9,7 +9,7 @@ import pytest
 
 from harness import logs
 from harness.netlog import run as netlog
-from harness.peers import Server, connect, echo, recv_exactly
+from harness.peers import Server, connect, echo, hold, pattern, recv_exactly
 from harness.proc import Process, wait_until
 from harness.replay import NETREPLAY, at, different, equal, expect, refused, replay
 from harness.scripted import Scripted, changed, recording
@@ -33,6 +33,22 @@ def log(logroot):
 
 def louder(sock, _nth, answer):
     sock.sendall(answer.upper())
+
+
+def small_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+@pytest.mark.core
+def test_backend_of_the_loop(backend, log):
+    with Server(hold) as server:
+        process = Process([NETREPLAY, at(server), log])
+        try:
+            wait_until(lambda: server.accepted, "it is connected")
+            held = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")]
+        finally:
+            process.kill()
+    assert ("anon_inode:[eventpoll]" in held) == (backend == "epoll")
 
 
 # -- --compare --
