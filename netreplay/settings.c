@@ -336,6 +336,9 @@ check_combination(const struct settings *settings)
 	if (settings->serve && (settings->server != NULL || settings->learn != NULL ||
 				   settings->update != NULL || against != NULL))
 		options_refuse("--server, --learn, --update and --against are for the client side");
+	if (settings->serve && (settings->clients > 1 || settings->shards > 0 ||
+				   settings->fail_if.text != NULL || carried_count > 0))
+		options_refuse("--clients, --shard, --fail-if and --carry are for the client side");
 	if (!settings->serve && settings->bind_count > 0)
 		options_refuse("--bind is for --serve");
 	if (!settings->serve && settings->loop == 0)

@@ -556,6 +556,8 @@ def test_wrong_usage(logroot, folder):
     assert "log" in refused("--serve", "0")
     assert "nonsense" in refused("--serve", "nonsense", logroot)
     assert "--server" in refused("--serve", "--server", "true", "0", logroot)
+    for words in (["-c", "2"], ["--shard", "1/2"], ["--fail-if", "p99>1s"], ["--carry", "id=(.)"]):
+        assert "client side" in refused("--serve", *words, "0", logroot), words
     assert "--bind" in refused("--bind", "127.0.0.1", "127.0.0.1", "1", logroot)
     assert "--loop" in refused("--loop", "0", "127.0.0.1", "1", logroot)
 
