@@ -31,7 +31,7 @@
 	}
 #define OPTIONS_COMMON_HELP                                                                        \
 	"  -v, --verbose                tell more, connections first; repeatable\n"                \
-	"  -q, --quiet                  tell errors only\n"                                        \
+	"  -q, --quiet                  tell errors only, and where it listens\n"                  \
 	"  -h, --help                   print this help\n"                                         \
 	"  -V, --version                print the version\n"
 
