@@ -29,7 +29,7 @@
 #define KIND_PROBLEM 8
 #define NANOSECONDS_PER_MICROSECOND 1000
 
-/* What browsers still handle with ease; a record of netrecord(1) is never cut. */
+/* What browsers still handle with ease; records of bulk transfers are larger, and are cut. */
 #define RECORD_BYTES_MOST (UINT64_C(256) << 10)
 #define TOTAL_BYTES_MOST (UINT64_C(32) << 20)
 #define RECORDS_MOST 250000
