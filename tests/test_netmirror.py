@@ -245,6 +245,15 @@ def test_recording_beside_mirroring(mirror, observers, echo_server, logroot):
     assert log.bytes("c") == payload and log.bytes("s") == payload
 
 
+def test_bytes_that_could_not_be_recorded(mirror, observers, echo_server, logroot):
+    (observer,) = observers(1)
+    nm = mirror("-l", logroot, *words(echo_server, observer), wrap=["prlimit", "--fsize=100000"])
+    payload = pattern(7, 0, MIB)
+    assert exchange(nm.address, payload) == payload
+    assert observer.got(1) == [(payload, "fin")]
+    assert "what follows is lost" in nm.stop(expect=1)
+
+
 def test_sample(mirror, observers, echo_server):
     """A share of the connections, whole ones, spread evenly; the others are relayed all the same."""
     (observer,) = observers(1)

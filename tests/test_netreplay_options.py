@@ -1,6 +1,7 @@
 """--against, --update, --record, --server, --fresh, --compare, --recording: each of them alone."""
 
 import os
+import resource
 import shlex
 import signal
 import time
@@ -130,6 +131,16 @@ def test_record_does_not_overwrite(folder, log):
 def test_record_where_it_cannot_be_written(folder, log):
     with Scripted(DIALOG) as server:
         assert str(folder / "none") in refused("-r", folder / "none/again", at(server), log)
+
+
+def test_bytes_that_could_not_be_recorded(folder, log):
+    with Scripted([(b"ONE\n", pattern(1, 0, 50_000))]) as server:
+        write_logs(folder / "long", recording(server.dialog))
+        for option in ("--record", "--update"):
+            new = folder / option
+            done = expect(1, option, new, at(server), folder / "long", preexec_fn=small_files)
+            assert "what follows is lost" in done.err and "1 equal" in done.out
+            assert pattern(1, 0, 50_000).startswith(logs.load(new, 1).bytes("s"))
 
 
 def test_update_makes_the_live_answers_the_baseline(folder, log):

@@ -7,7 +7,7 @@ import pytest
 
 from harness import logs
 from harness.netlog import con, data, end
-from harness.peers import Many, connect, dribble, exchange, recv_all, recv_exactly, recv_until_end, reset
+from harness.peers import Many, connect, dribble, exchange, pattern, recv_all, recv_exactly, recv_until_end, reset
 from harness.proc import run
 from harness.serve import NETREPLAY, ask, dialog, refused, write_logs
 
@@ -520,6 +520,16 @@ def test_record_what_is_served(serve, logroot, folder):
         for side in "cs":
             assert logs.load(folder / "again", n).bytes(side) == logs.load(logroot, n).bytes(side)
         assert logs.load(folder / "again", n).ends() == ["c hup", "s hup"]
+
+
+def test_bytes_that_could_not_be_recorded(serve, logroot, folder):
+    long = dialog(("c", b"PING\r\n"), ("s", pattern(1, 0, 50_000)))
+    words = ["-t", "fast", "-r", folder / "again", write_logs(logroot, long)]
+    server = serve(*words, wrap=["prlimit", "--fsize=20000"])
+    ask(server.address, ("c", b"PING\r\n"), ("s", pattern(1, 0, 50_000)))
+    server.ends(1)
+    assert "what follows is lost" in server.stderr
+    assert pattern(1, 0, 50_000).startswith(logs.load(folder / "again", 1).bytes("s"))
 
 
 def test_bind_and_unix_socket(serve, logroot, folder):

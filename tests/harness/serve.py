@@ -14,9 +14,9 @@ NETREPLAY = BIN / "netreplay"
 class Served(Process):
     """Logs played as the server, given behind the options; the report is what it writes to stdout."""
 
-    def __init__(self, *argv, port="0", env=None, **popen):
+    def __init__(self, *argv, port="0", env=None, wrap=(), **popen):
         self.output = tempfile.TemporaryFile()
-        words = [NETREPLAY, *argv[:-1], "--serve", port, argv[-1]]
+        words = [*wrap, NETREPLAY, *argv[:-1], "--serve", port, argv[-1]]
         super().__init__(words, stdout=self.output, env={**os.environ, **(env or {})}, **popen)
         try:
             (listening,) = self.wait_said(r"netreplay: listening on (\S+)")
