@@ -105,21 +105,17 @@ tcp_decode(struct decoding *decoding)
 	return PACKET_SEGMENT;
 }
 
-/* A fragment's payload is `view`, its addresses are in the segment. */
+/* A fragment's payload is `view`, its addresses are in the segment. Returns as fragments_add(). */
 static enum packet_status
-fragment_decode(
+fragment_take(
     struct decoding *decoding, uint32_t id, unsigned protocol, const struct fragment_place *place)
 {
 	struct fragment_key key = {.id = id, .protocol = protocol};
-	enum packet_status status;
 
-	if (protocol != PROTOCOL_TCP)
-		return PACKET_OTHER;
 	memcpy(key.from, decoding->segment->from.address, sizeof(key.from));
 	memcpy(key.to, decoding->segment->to.address, sizeof(key.to));
-	status = fragments_add(
+	return fragments_add(
 	    decoding->decoder->fragments, &key, place, decoding->time, &decoding->view);
-	return status == PACKET_SEGMENT ? tcp_decode(decoding) : status;
 }
 
 /* Written in words, as it is read to be compared: the processor waits for smaller pieces. */
@@ -141,6 +137,7 @@ ipv4_decode(struct decoding *decoding)
 {
 	struct packet_view *view = &decoding->view;
 	const uint8_t *header = view_take(view, IPV4_HEADER);
+	enum packet_status status = PACKET_SEGMENT;
 	size_t length, total;
 	unsigned place;
 
@@ -162,22 +159,43 @@ ipv4_decode(struct decoding *decoding)
 	address_map(decoding->segment->to.address, header + 16);
 	if (view_take(view, length - IPV4_HEADER) == NULL)
 		return PACKET_CUT;
+	if (header[9] != PROTOCOL_TCP)
+		return PACKET_OTHER;
 	place = view_16(header + 6);
 	if ((place & 0x3fff) != 0)
-		return fragment_decode(decoding, view_16(header + 4), header[9],
+		status = fragment_take(decoding, view_16(header + 4), header[9],
 		    &(struct fragment_place){(size_t)(place & 0x1fff) * 8, (place & 0x2000) != 0});
-	return header[9] == PROTOCOL_TCP ? tcp_decode(decoding) : PACKET_OTHER;
+	return status == PACKET_SEGMENT ? tcp_decode(decoding) : status;
 }
 
-/* RFC 8200, section 4.5. */
+static bool
+is_extension(unsigned protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_HOP_BY_HOP:
+	case PROTOCOL_ROUTING:
+	case PROTOCOL_FRAGMENT:
+	case PROTOCOL_AUTHENTICATION:
+	case PROTOCOL_DESTINATION:
+	case PROTOCOL_MOBILITY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* RFC 8200, section 4.5. Returns as fragments_add(). */
 static enum packet_status
-ipv6_fragment_decode(struct decoding *decoding, const uint8_t *header)
+ipv6_fragment_take(struct decoding *decoding, const uint8_t *header)
 {
 	unsigned place = view_16(header + 2);
 
 	if ((place & 0xfff9) == 0) /* a fragment that is all of it: RFC 6946 */
-		return header[0] == PROTOCOL_TCP ? tcp_decode(decoding) : PACKET_OTHER;
-	return fragment_decode(decoding, view_32(header + 4), header[0],
+		return PACKET_SEGMENT;
+	/* what an extension header leads to is known when all are there */
+	if (header[0] != PROTOCOL_TCP && !is_extension(header[0]))
+		return PACKET_OTHER;
+	return fragment_take(decoding, view_32(header + 4), header[0],
 	    &(struct fragment_place){place & 0xfff8, (place & 1) != 0});
 }
 
@@ -190,13 +208,41 @@ extension_rest(unsigned protocol, const uint8_t *header)
 	return (size_t)header[1] * 8;
 }
 
+/* Go through the extension headers, the first one's type being `protocol`; a Fragment header may
+ * stand before others, which its fragments then carry. */
+static enum packet_status
+ipv6_extensions_decode(struct decoding *decoding, unsigned protocol)
+{
+	struct packet_view *view = &decoding->view;
+
+	while (protocol != PROTOCOL_TCP) {
+		const uint8_t *header;
+		unsigned next;
+
+		if (!is_extension(protocol))
+			return PACKET_OTHER;
+		header = view_take(view, 8);
+		if (header == NULL)
+			return PACKET_CUT;
+		next = header[0]; /* fragments put together are given up for the next ones */
+		if (protocol == PROTOCOL_FRAGMENT) {
+			enum packet_status status = ipv6_fragment_take(decoding, header);
+			if (status != PACKET_SEGMENT)
+				return status;
+		} else if (view_take(view, extension_rest(protocol, header)) == NULL) {
+			return PACKET_CUT;
+		}
+		protocol = next;
+	}
+	return tcp_decode(decoding);
+}
+
 /* RFC 8200, sections 3 and 4. */
 static enum packet_status
 ipv6_decode(struct decoding *decoding)
 {
 	struct packet_view *view = &decoding->view;
 	const uint8_t *header = view_take(view, IPV6_HEADER);
-	unsigned protocol;
 
 	if (header == NULL)
 		return PACKET_CUT;
@@ -204,28 +250,7 @@ ipv6_decode(struct decoding *decoding)
 		view_limit(view, view_16(header + 4));
 	memcpy(decoding->segment->from.address, header + 8, 16);
 	memcpy(decoding->segment->to.address, header + 24, 16);
-	for (protocol = header[6];; protocol = header[0]) {
-		switch (protocol) {
-		case PROTOCOL_TCP:
-			return tcp_decode(decoding);
-		case PROTOCOL_HOP_BY_HOP:
-		case PROTOCOL_ROUTING:
-		case PROTOCOL_FRAGMENT:
-		case PROTOCOL_AUTHENTICATION:
-		case PROTOCOL_DESTINATION:
-		case PROTOCOL_MOBILITY:
-			break;
-		default:
-			return PACKET_OTHER;
-		}
-		header = view_take(view, 8);
-		if (header == NULL)
-			return PACKET_CUT;
-		if (protocol == PROTOCOL_FRAGMENT)
-			return ipv6_fragment_decode(decoding, header);
-		if (view_take(view, extension_rest(protocol, header)) == NULL)
-			return PACKET_CUT;
-	}
+	return ipv6_extensions_decode(decoding, header[6]);
 }
 
 enum packet_status

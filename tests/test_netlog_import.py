@@ -293,14 +293,35 @@ def test_lost_fragment(folder):
     assert "1 IP packets lack fragments" in said and gap_of(folder) == ("s", 0, 1448)
 
 
-def test_ipv6_extension_headers(folder):
-    out = []
-    for packet in talk(client=("2001:db8::1", 4000), server=("2001:db8::2", 80)).packets:
-        extra = bytes([43, 0, 1, 4, 0, 0, 0, 0]) + bytes([60, 0]) + bytes(6) + bytes([51, 1]) + bytes(14)
-        extra += bytes([6, 4]) + bytes(22)
-        length = int.from_bytes(packet.ip[4:6], "big") + len(extra)
-        out.append(packets.replace(packet, ip=packet.ip[:4] + length.to_bytes(2, "big") + b"\0" + packet.ip[7:40] + extra + packet.ip[40:]))
-    whole(the_log(folder, packets.pcap(out)))
+HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, MOBILITY = 0, 43, 44, 51, 60, 135
+CHAINS = [
+    [HOP_BY_HOP, ROUTING, DESTINATION, AUTHENTICATION],
+    [FRAGMENT, DESTINATION],
+    [FRAGMENT, AUTHENTICATION, DESTINATION],
+    [HOP_BY_HOP, ROUTING, FRAGMENT, MOBILITY],
+    [FRAGMENT, FRAGMENT],
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_ipv6_extension_headers(folder, chain):
+    sent = talk(client=("2001:db8::1", 4000), server=("2001:db8::2", 80)).packets
+    whole(the_log(folder, packets.pcap([packets.extended(p, chain) for p in sent])))
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_ipv6_extension_headers_in_fragments(folder, chain):
+    """What stands behind the Fragment header is in the fragments."""
+    sent = talk(client=("2001:db8::1", 4000), server=("2001:db8::2", 80)).packets
+    pieces = packets.fragmented([packets.extended(p, chain) for p in sent])
+    assert len(pieces) > len(sent)
+    whole(the_log(folder, packets.pcap(pieces)))
+
+
+def test_ipv6_fragments_in_fragments(folder):
+    sent = talk(client=("2001:db8::1", 4000), server=("2001:db8::2", 80)).packets
+    pieces = packets.fragmented([packets.extended(p, [DESTINATION]) for p in sent])
+    whole(the_log(folder, packets.pcap(packets.fragmented(pieces, 64))))
 
 
 # what a capture lacks

@@ -216,6 +216,20 @@ def duplicated(packets, seed=1, share=0.3):
     return out
 
 
+def extended(packet, kinds):
+    """An IPv6 packet with extension headers of these types before what it carries; a fragment of it is all of it."""
+    headers = b""
+    for units, (kind, following) in enumerate(zip(kinds, [*kinds[1:], packet.ip[6]])):
+        if kind == 44:
+            headers += struct.pack("!BBHI", following, 0, 0, 1)
+        elif kind == 51:
+            headers += bytes([following, 4]) + bytes(22)
+        else:
+            headers += bytes([following, units, 1, 8 * units + 4]) + bytes(8 * units + 4)
+    source, target = ipaddress.ip_address(packet.ip[8:24]), ipaddress.ip_address(packet.ip[24:40])
+    return replace(packet, ip=ip_packet(source, target, packet.ip[40:], extensions=headers, next_header=kinds[0]))
+
+
 def fragmented(packets, size=536):
     """Whole IPv4 and IPv6 packets in fragments of `size` bytes, the last one first."""
     out = []
@@ -233,7 +247,7 @@ def fragmented(packets, size=536):
             if version == 4:
                 ip = ip_packet(source, target, piece, ident=ident % 65536, place=at // 8 | (0x2000 if more else 0))
             else:
-                header = struct.pack("!BBHI", 6, 0, at | more, ident)
+                header = struct.pack("!BBHI", packet.ip[6], 0, at | more, ident)
                 ip = ip_packet(source, target, piece, extensions=header, next_header=44)
             out.append(Packet(packet.time, ip))
     return out
