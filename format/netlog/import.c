@@ -19,53 +19,59 @@ struct import {
 	bool quiet;
 	struct import_root *root;
 	bool begun;	   /* a packet was read */
-	int64_t base;	   /* when the first one was captured: zero of the logs' times */
+	int64_t base;	   /* zero of the times of logs that begin now: the first packet, or the
+			    * start of a connection that is older */
 	uint64_t cut, bad; /* packets */
 };
 
-/* What is known of a connection at its beginning and its end. */
-static struct index_entry
-stream_entry(const struct import *import, const struct tcp_stream *stream)
-{
-	struct index_entry entry = {.start = stream->start, .midway = !stream->begun};
-
-	entry.time = stream->start > import->base ? stream->start - import->base : 0;
-	packet_end_format(&stream->ends[SIDE_CLIENT], entry.client);
-	packet_end_format(&stream->ends[SIDE_SERVER], entry.server);
-	return entry;
-}
-
-/* A connection's own things: its log, and what its end will say. */
+/* A connection's own things: its log, the zero of its times, and what its end will say. */
 struct session {
 	struct import_log *log;
+	int64_t base;
 	char end[INDEX_END_MAX];
 	enum side gap_side;
 	uint64_t gap_offset, gap_size;
 };
 
+/* What is known of a connection at its beginning and its end; `base` is the zero of its times. */
+static struct index_entry
+stream_entry(const struct tcp_stream *stream, int64_t base)
+{
+	struct index_entry entry = {
+	    .start = stream->start, .time = stream->start - base, .midway = !stream->begun};
+
+	packet_end_format(&stream->ends[SIDE_CLIENT], entry.client);
+	packet_end_format(&stream->ends[SIDE_SERVER], entry.server);
+	return entry;
+}
+
 static void
 record_append(struct import *import, struct session *session, enum side side, enum record_type type,
     int64_t time)
 {
-	/* packets may be older than the first one where the capture is not in order */
 	import_log_append(import->root, session->log,
-	    &(struct record){
-		.side = side, .type = type, .time = time > import->base ? time - import->base : 0},
-	    NULL);
+	    &(struct record){.side = side, .type = type, .time = time - session->base}, NULL);
 }
 
 static void
 stream_open(void *context, struct tcp_stream *stream, int64_t time)
 {
 	struct import *import = context;
-	struct index_entry entry = stream_entry(import, stream);
 	struct session *session = calloc(1, sizeof(*session));
+	struct index_entry entry;
 
 	stream->ignored = true;
 	if (session == NULL) {
 		warn(NULL);
 		return;
 	}
+	/* as in captures that were joined in the wrong order; all logs of a run have one zero */
+	if (stream->start < import->base) {
+		import->base = stream->start;
+		import_root_new_run(import->root);
+	}
+	session->base = import->base;
+	entry = stream_entry(stream, session->base);
 	session->log = import_log_open(import->root, &entry);
 	if (session->log == NULL) {
 		free(session);
@@ -84,10 +90,8 @@ stream_data(void *context, struct tcp_stream *stream, enum side side, const uint
 	const struct session *session = stream->user;
 
 	import_log_append(import->root, session->log,
-	    &(struct record){.side = side,
-		.type = RECORD_DATA,
-		.time = time > import->base ? time - import->base : 0,
-		.size = size},
+	    &(struct record){
+		.side = side, .type = RECORD_DATA, .time = time - session->base, .size = size},
 	    data);
 }
 
@@ -138,10 +142,11 @@ stream_end(void *context, struct tcp_stream *stream, enum stream_end end, int64_
 {
 	struct import *import = context;
 	struct session *session = stream->user;
-	struct index_entry entry = stream_entry(import, stream);
+	struct index_entry entry;
 
 	if (session == NULL)
 		return;
+	entry = stream_entry(stream, session->base);
 	entry.closed = true;
 	entry.duration = time - stream->start;
 	entry.connect = stream->accepted < 0 ? -1 : stream->accepted - stream->start;

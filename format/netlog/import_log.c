@@ -32,6 +32,7 @@ struct import_log {
 	size_t room;			 /* of the next one */
 	size_t last_at;			 /* where in the batch `last` begins */
 	struct record last;		 /* if the batch is not empty */
+	char run[INDEX_RUN_MAX];
 	bool opened;
 	bool finished; /* what is to become of it, and what has */
 	bool forgotten, closed;
@@ -41,7 +42,7 @@ struct import_root {
 	const char *name;
 	struct log_root *root;
 	struct import_writer *writer;
-	char run[INDEX_RUN_MAX];
+	char run[INDEX_RUN_MAX]; /* of logs that are opened now */
 	int index;
 	bool failed;
 	TAILQ_HEAD(import_logs, import_log) open, waiting; /* first what was longest */
@@ -53,13 +54,13 @@ struct import_root {
 	char path[PATH_MAX];
 };
 
-static void
-run_name(char run[INDEX_RUN_MAX])
+void
+import_root_new_run(struct import_root *root)
 {
 	uint64_t random;
 
 	arc4random_buf(&random, sizeof(random));
-	snprintf(run, INDEX_RUN_MAX, "%012llx", (unsigned long long)(random >> 16));
+	snprintf(root->run, INDEX_RUN_MAX, "%012llx", (unsigned long long)(random >> 16));
 }
 
 static size_t
@@ -83,7 +84,7 @@ import_root_open(const char *name, bool gzip)
 		return NULL;
 	}
 	root->name = name;
-	run_name(root->run);
+	import_root_new_run(root);
 	root->open_most = descriptors_allowed();
 	TAILQ_INIT(&root->open);
 	TAILQ_INIT(&root->waiting);
@@ -292,7 +293,7 @@ static void
 line_log(struct import_root *root, const struct import_log *log, struct index_entry *entry)
 {
 	entry->n = log->writer.n;
-	strlcpy(entry->run, root->run, sizeof(entry->run));
+	strlcpy(entry->run, log->run, sizeof(entry->run));
 	log_root_name(root->root, log->writer.n, 0, entry->log, sizeof(entry->log));
 	line_add(root, entry);
 }
@@ -314,6 +315,7 @@ import_log_open(struct import_root *root, struct index_entry *entry)
 		return NULL;
 	}
 	log->room = BATCH_FIRST;
+	memcpy(log->run, root->run, sizeof(log->run));
 	log_opened(root, log);
 	line_log(root, log, entry);
 	return log;

@@ -22,6 +22,9 @@ int import_root_close(struct import_root *root);
 /* Did something fail? It was said, and nothing more is written. */
 bool import_root_failed(struct import_root *root);
 
+/* The logs that are opened from now on are another run's: their times have another zero. */
+void import_root_new_run(struct import_root *root);
+
 /* Create the next log, and enter it in the index: number, name and run are filled in here, the rest
  * of `entry` by the caller. Returns NULL after a message. */
 struct import_log *import_log_open(struct import_root *root, struct index_entry *entry);
