@@ -188,6 +188,14 @@ def test_capture_tells_what_it_holds(folder):
     assert "nanoseconds" in told and "Strict time order:   True" in told
 
 
+def test_names_that_need_escapes_are_whole_in_the_comment(folder):
+    for name in ("lé_1", "中_1", "plain_1"):
+        write(folder / name)
+    good("pcap", "-w", "out", "lé_1", "中_1", "plain_1", cwd=folder)
+    told = subprocess.run(["capinfos", "-k", folder / "out"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert told.endswith(r"Capture comment:     l\M-C\M-)_1 \M-d\M-8\M--_1 plain_1" + "\n")
+
+
 def test_two_thousand_logs_at_once(folder):
     for n in range(1, 2001):
         write(folder / f"log_{n}", [con(n / 1000), data("c", 3 + n / 1000, b"%d" % n), end("c", 9)])

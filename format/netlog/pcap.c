@@ -93,7 +93,7 @@ operands_text(const struct invocation *invocation)
 	char *text;
 
 	for (int i = optind; i < invocation->argc; i++)
-		size += strlen(invocation->argv[i]) + 1;
+		size += strlen(text_name(invocation->argv[i])) + 1;
 	text = calloc(1, size);
 	for (int i = optind; text != NULL && i < invocation->argc; i++) {
 		strlcat(text, text_name(invocation->argv[i]), size);
