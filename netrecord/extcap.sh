@@ -52,7 +52,8 @@ capture() {
 	exit $status
 }
 
-default_logroot=${XDG_STATE_HOME:-$HOME/.local/state}/netrecord/wireshark
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # services may run without HOME
+default_logroot=${XDG_STATE_HOME:-$home/.local/state}/netrecord/wireshark
 while [ $# -gt 0 ]; do
 	case $1 in
 	--*=*) name=${1%%=*} value=${1#*=} ;;

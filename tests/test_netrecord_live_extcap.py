@@ -1,5 +1,6 @@
 """netrecord as a capture source of Wireshark: its extcap script, called as Wireshark does."""
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -18,8 +19,9 @@ def environment(folder):
     return {**os.environ, "HOME": str(folder), "NETRECORD": str(BIN / "netrecord"), "XDG_STATE_HOME": ""}
 
 
-def ask(folder, *words, status=0):
-    done = subprocess.run([SCRIPT, *words], capture_output=True, env=environment(folder), timeout=PATIENCE, check=False)
+def ask(folder, *words, status=0, env=None):
+    env = env or environment(folder)
+    done = subprocess.run([SCRIPT, *words], capture_output=True, env=env, timeout=PATIENCE, check=False)
     assert done.returncode == status, done
     return done.stdout.decode() if status == 0 else done.stderr.decode()
 
@@ -36,6 +38,17 @@ def test_what_wireshark_asks(folder, joined):
     assert "no capture filters" in ask(folder, *which, "--extcap-capture-filter", "tcp", status=1)
     assert ask(folder, *which, "--extcap-capture-filter", "") == ""
     assert "is not set" in ask(folder, "--capture", *which, "--fifo", "/none", status=1)
+
+
+@pytest.mark.parametrize("home", [None, ""], ids=["unset", "empty"])
+def test_without_home(folder, home):
+    """As in some services: it is listed, and keeps logs where the user's home is."""
+    env = {**environment(folder), "HOME": home}
+    if home is None:
+        del env["HOME"]
+    assert "{value=netrecord}" in ask(folder, "--extcap-interfaces", env=env)
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert f"{{default={home}/.local/state/netrecord/wireshark}}" in ask(folder, "--extcap-config", env=env)
 
 
 def test_capture(folder):
