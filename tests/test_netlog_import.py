@@ -68,6 +68,18 @@ def test_link_layers(folder, link, address):
     assert (entry["client"], entry["server"]) == (name % (address[0], 40000), name % (address[1], 80))
 
 
+def test_link_types_that_are_not_understood(folder):
+    """All are tried: those that are read are those tested above and listed in the manual."""
+    empty, taken = packets.pcap([])[:20], set()
+    for kind in range(300):
+        path = packets.write(folder / "in.pcap", empty + packets.struct.pack("<I", kind))
+        result = run("import", path, folder / "out")
+        if b"link type" not in result.stderr:
+            assert b"no TCP" in result.stderr
+            taken.add(kind)
+    assert taken == {kind for kind, _ in packets.LINKS.values()}
+
+
 def test_log_and_index(folder):
     path = packets.write(folder / "in.pcap", packets.pcap(talk().packets))
     good("import", path, folder / "out")

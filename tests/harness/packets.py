@@ -108,9 +108,13 @@ def ethernet(packet, tags=()):
     return frame
 
 
+def ppp_protocol(packet):
+    return b"\x57" if packet.ip[0] >> 4 == 6 else b"\x21"
+
+
 def pppoe(packet):
-    version6 = packet.ip[0] >> 4 == 6
-    return bytes(range(12)) + struct.pack("!HBBHHH", 0x8864, 0x11, 0, 9, packet.wire + 2, 0x57 if version6 else 0x21)
+    header = struct.pack("!HBBHH", 0x8864, 0x11, 0, 9, packet.wire + 2)
+    return bytes(range(12)) + header + b"\0" + ppp_protocol(packet)
 
 
 # what stands before the IP header, by name: link type and a function of the packet
@@ -126,7 +130,14 @@ LINKS = {
     "null swapped": (0, lambda p: struct.pack(">I", 30 if p.ip[0] >> 4 == 6 else 2)),
     "loop": (108, lambda p: struct.pack(">I", 24 if p.ip[0] >> 4 == 6 else 2)),
     "raw": (101, lambda p: b""),
-    "ppp": (9, lambda p: b"\xff\x03\0" + (b"\x57" if p.ip[0] >> 4 == 6 else b"\x21")),
+    "raw of Linux": (12, lambda p: b""),
+    "raw of OpenBSD": (14, lambda p: b""),
+    "raw IPv4": (228, lambda p: b""),
+    "raw IPv6": (229, lambda p: b""),
+    "ppp": (9, lambda p: b"\xff\x03\0" + ppp_protocol(p)),
+    "ppp short": (9, ppp_protocol),
+    "ppp serial": (50, lambda p: b"\xff\x03\0" + ppp_protocol(p)),
+    "pppoe alone": (51, lambda p: pppoe(p)[14:]),
 }
 
 
