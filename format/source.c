@@ -11,6 +11,8 @@
 #define SKIP_BUFFER 16384
 #define READ_MOST ((size_t)1 << 30) /* read(2) may not be asked for more than SSIZE_MAX */
 
+static void (*on_wait)(void);
+
 struct file_source {
 	struct source source;
 	int fd;
@@ -68,6 +70,22 @@ source_free(struct source *source)
 		source->ops->free(source);
 }
 
+void
+source_on_wait(void (*waiting)(void))
+{
+	on_wait = waiting;
+}
+
+/* Say so if a read would have to wait. */
+static void
+wait_tell(const struct file_source *file)
+{
+	struct pollfd readable = {.fd = file->fd, .events = POLLIN};
+
+	if (on_wait != NULL && !file->regular && poll(&readable, 1, 0) == 0)
+		on_wait();
+}
+
 static ssize_t
 file_read(struct source *source, void *buffer, size_t size)
 {
@@ -76,6 +94,7 @@ file_read(struct source *source, void *buffer, size_t size)
 
 	if (size > READ_MOST)
 		size = READ_MOST;
+	wait_tell(file);
 	for (;;) {
 		if (file->regular)
 			got = pread(file->fd, buffer, size, file->position);

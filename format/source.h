@@ -35,6 +35,13 @@ int64_t source_skip(struct source *source, uint64_t count);
 /* Release the source and what it owns; NULL is harmless. */
 void source_free(struct source *source);
 
+/*
+ * Have `waiting` called whenever a source is about to wait for more of a pipe or a terminal, so
+ * that what came of earlier bytes can be handed on first. For the whole process; NULL: nothing is
+ * called.
+ */
+void source_on_wait(void (*waiting)(void));
+
 /* A source over `fd`, closed with it if `owned`. Gzip is recognised by its first two bytes,
  * whatever the name is (RFC 1952, several members in a row). Returns NULL with errno. */
 struct source *source_from_fd(int fd, bool owned);

@@ -9,6 +9,7 @@ import pytest
 
 from harness.mirror import Netmirror, Observer
 from harness.netns import Host
+from harness.pipes import Pipe
 from harness.proc import BIN, Netrecord
 from harness.serve import Served
 from harness.tunnel import Tunnel as NetTunnel
@@ -48,6 +49,13 @@ def folder():
 @pytest.fixture
 def logroot(folder):
     return folder / "log"
+
+
+@pytest.fixture
+def pipe():
+    made = Pipe()
+    yield made
+    os.close(made.end)
 
 
 @pytest.fixture

@@ -180,6 +180,13 @@ stdout_broken(void)
 	return stdout_error != 0;
 }
 
+void
+stdout_flush(void)
+{
+	(void)fflush(stdout);
+	(void)stdout_broken();
+}
+
 int
 stdout_finish(void)
 {

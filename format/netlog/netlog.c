@@ -116,6 +116,7 @@ main(int argc, char **argv)
 	/* a reader that went away shows as EPIPE, so that every way out is the same */
 	(void)signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	source_on_wait(stdout_flush);
 	if (global_options(argc, argv, &at, &status) != 0)
 		return status_worse(status, stdout_finish());
 	invocation.command = command_find(argv[at]);

@@ -99,7 +99,11 @@ int status_worse(int one, int other);
 /* Write to standard output failed: no use to go on. The cause is kept for stdout_finish(). */
 bool stdout_broken(void);
 
-/* Write out what is buffered. Returns STATUS_OK, or STATUS_ERROR after a message (none for EPIPE).
+/* Write out what is buffered, before a wait; a failure shows in stdout_broken(). */
+void stdout_flush(void);
+
+/* Write out what is buffered, at the end. Returns STATUS_OK, or STATUS_ERROR after a message (none
+ * for EPIPE).
  */
 int stdout_finish(void);
 
