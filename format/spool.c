@@ -10,8 +10,7 @@
 
 #define SPOOL_BUFFER 65536
 
-/* Returns the descriptor of an empty file without a name, or -1 with errno. */
-static int
+int
 spool_open(void)
 {
 	const char *directory = getenv("TMPDIR");
@@ -87,25 +86,28 @@ spool_item(struct logset_item *item, int from)
 	return 0;
 }
 
-static bool
-is_regular(int fd)
+bool
+spool_needed(const struct logset_item *item)
 {
 	struct stat status;
+	int result;
 
-	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	if (strcmp(item->name, "-") == 0)
+		result = fstat(STDIN_FILENO, &status);
+	else
+		result = stat(item->name, &status);
+	return result == 0 && !S_ISREG(status.st_mode);
 }
 
 static int
 spool_stream(struct logset_item *item)
 {
-	bool standard = strcmp(item->name, "-") == 0;
-	struct stat status;
 	int fd, result;
 
-	if (!standard && (stat(item->name, &status) != 0 || S_ISREG(status.st_mode)))
+	if (!spool_needed(item))
 		return 0;
-	if (standard)
-		return is_regular(STDIN_FILENO) ? 0 : spool_item(item, STDIN_FILENO);
+	if (strcmp(item->name, "-") == 0)
+		return spool_item(item, STDIN_FILENO);
 	fd = open(item->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -1;

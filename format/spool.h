@@ -11,4 +11,11 @@
  */
 int spool_streams(struct logset *set);
 
+/* Can the log be read only once? */
+bool spool_needed(const struct logset_item *item);
+
+/* Returns the descriptor of an empty file without a name, as copies are kept in, or -1 with errno.
+ */
+int spool_open(void);
+
 #endif
