@@ -62,12 +62,25 @@ struct source *source_inflate(struct source *raw);
 struct source *source_concat(char *const *paths, size_t count);
 
 /*
- * As source_concat(), for a log that still grows. At the end of the last path it goes on with the
- * log's next part (format/logname.h) once there is one, else asks more(context): while that is true
- * it looks again every 50 ms, then read() returns 0. With `more` NULL it returns 0 at once. Reading
- * again after a 0 looks again: see reader_retry().
+ * Told that parts of a followed log were deleted before they could be opened: `count` of them, in
+ * front of the one at `path`, with which reading goes on. `path` is NULL if the log's last file is
+ * gone and none behind it is left: then nobody knows whether, and how much, was missed.
  */
-struct source *source_follow(
-    char *const *paths, size_t count, bool (*more)(void *context), void *context);
+typedef void source_missed(void *context, const char *path, unsigned count);
+
+/*
+ * A source for a log that still grows: the file `path`, plain or since compressed, then its further
+ * parts (format/logname.h) as they come; of "-", standard input in place of a file. read() returns
+ * 0 where nothing more is there yet, and looks again when it is called again: see reader_retry().
+ * Returns NULL with errno.
+ */
+struct source *source_follow(const char *path, source_missed *missed, void *context);
+
+/*
+ * A second source over the same log, from its beginning: it yields what the first does, at its own
+ * pace, also of files that were deleted since the first one opened them. To be made before `source`
+ * is read, and once. Returns NULL with errno.
+ */
+struct source *source_follow_twin(struct source *source);
 
 #endif

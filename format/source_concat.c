@@ -3,12 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "format/logname.h"
-
-#define LOOK_AGAIN 50000000 /* nanoseconds between two looks at a growing log */
 
 struct concat_source {
 	struct source source;
@@ -16,10 +12,28 @@ struct concat_source {
 	size_t count;
 	size_t next;		/* the path to be opened after `current` */
 	struct source *current; /* NULL: none is open */
-	unsigned part;		/* the last path's, if it is to be followed */
-	bool (*more)(void *context);
-	void *context;
 };
+
+/* Open a part, by the name it has once gzip(1) was at it if it no longer has its own. Returns NULL
+ * with errno. */
+static struct source *
+part_open(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct source *source = source_open(path);
+	struct logname name;
+	char *compressed;
+
+	if (source != NULL || errno != ENOENT ||
+	    !logname_parse(slash != NULL ? slash + 1 : path, &name) || name.gzip)
+		return source;
+	compressed = logname_part(path, name.part, true);
+	if (compressed == NULL)
+		return NULL;
+	source = source_open(compressed);
+	free(compressed);
+	return source;
+}
 
 /* Open the next path. Returns 1, 0 if there is none, -1 with errno. */
 static int
@@ -27,7 +41,7 @@ open_next(struct concat_source *concat)
 {
 	if (concat->next == concat->count)
 		return 0;
-	concat->current = source_open(concat->paths[concat->next]);
+	concat->current = part_open(concat->paths[concat->next]);
 	if (concat->current == NULL)
 		return -1;
 	concat->next++;
@@ -87,60 +101,6 @@ concat_skip(struct source *source, uint64_t count)
 	return (int64_t)passed;
 }
 
-/* Append the part that follows the last path, if it exists by now. Returns 1, 0 if not, -1 with
- * errno. */
-static int
-find_part(struct concat_source *concat)
-{
-	for (int gzip = 0; gzip <= 1; gzip++) {
-		char *path = logname_part(concat->paths[0], concat->part + 1, gzip != 0);
-		if (path == NULL)
-			return errno == EINVAL ? 0 : -1; /* not named as a log: has no parts */
-		if (access(path, F_OK) == 0) {
-			char **paths =
-			    reallocarray(concat->paths, concat->count + 1, sizeof(*paths));
-			if (paths == NULL) {
-				free(path);
-				return -1;
-			}
-			paths[concat->count++] = path;
-			concat->paths = paths;
-			concat->part++;
-			return 1;
-		}
-		free(path);
-	}
-	return 0;
-}
-
-static ssize_t
-follow_read(struct source *source, void *buffer, size_t size)
-{
-	struct concat_source *concat = (struct concat_source *)source;
-	const struct timespec pause = {.tv_nsec = LOOK_AGAIN};
-
-	for (;;) {
-		ssize_t got = concat_read(source, buffer, size);
-		int part, error = errno;
-		/* inside a gzip member that is still being written, "cut short" is not the last
-		 * word */
-		if (got > 0 || size == 0 || (got < 0 && error != ENODATA))
-			return got;
-		/* the last part was finished before the next one was made: what is read now is its
-		 * end */
-		part = find_part(concat);
-		if (part < 0)
-			return -1;
-		if (part > 0)
-			continue;
-		if (concat->more == NULL || !concat->more(concat->context)) {
-			errno = error;
-			return got;
-		}
-		nanosleep(&pause, NULL);
-	}
-}
-
 static void
 concat_free(struct source *source)
 {
@@ -154,16 +114,15 @@ concat_free(struct source *source)
 }
 
 static const struct source_ops concat_ops = {concat_read, concat_skip, concat_free};
-static const struct source_ops follow_ops = {follow_read, NULL, concat_free};
 
-static struct concat_source *
-concat_new(char *const *paths, size_t count, const struct source_ops *ops)
+struct source *
+source_concat(char *const *paths, size_t count)
 {
 	struct concat_source *concat = calloc(1, sizeof(*concat));
 
 	if (concat == NULL)
 		return NULL;
-	concat->source.ops = ops;
+	concat->source.ops = &concat_ops;
 	concat->paths = calloc(count > 0 ? count : 1, sizeof(*concat->paths));
 	if (concat->paths == NULL)
 		goto fail;
@@ -172,36 +131,9 @@ concat_new(char *const *paths, size_t count, const struct source_ops *ops)
 		if (concat->paths[concat->count] == NULL)
 			goto fail;
 	}
-	return concat;
+	return &concat->source;
 fail:
 	concat_free(&concat->source);
 	errno = ENOMEM;
 	return NULL;
-}
-
-struct source *
-source_concat(char *const *paths, size_t count)
-{
-	struct concat_source *concat = concat_new(paths, count, &concat_ops);
-
-	return concat != NULL ? &concat->source : NULL;
-}
-
-struct source *
-source_follow(char *const *paths, size_t count, bool (*more)(void *context), void *context)
-{
-	struct concat_source *concat = concat_new(paths, count, &follow_ops);
-	const char *slash;
-	struct logname name;
-
-	if (concat == NULL)
-		return NULL;
-	concat->more = more;
-	concat->context = context;
-	if (count > 0) {
-		slash = strrchr(paths[count - 1], '/');
-		if (logname_parse(slash != NULL ? slash + 1 : paths[count - 1], &name))
-			concat->part = name.part;
-	}
-	return &concat->source;
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.follow import Follower
 from harness.mirror import Netmirror, Observer
 from harness.netns import Host
 from harness.pipes import Pipe
@@ -56,6 +57,23 @@ def pipe():
     made = Pipe()
     yield made
     os.close(made.end)
+
+
+@pytest.fixture
+def follow(folder):
+    """Start netlog show -f; all are ended with the test."""
+    started = []
+
+    def start(*args, **options):
+        started.append(Follower(folder, *args, **options))
+        return started[-1]
+
+    yield start
+    for follower in started:
+        if follower.child.poll() is None:
+            follower.child.kill()
+            follower.child.wait()
+        assert "Sanitizer" not in follower.errors.read_text()
 
 
 @pytest.fixture

@@ -1,60 +1,15 @@
 """netlog show -f: growing logs and new ones."""
 import gzip
-import re
 import signal
 import subprocess
 
 import pytest
 
+from harness.follow import append
 from harness.netlog import NETLOG, SAMPLE, con, data, end, entry, good, write
 from harness.proc import wait_until
 
 pytestmark = pytest.mark.core
-
-
-class Follower:
-    def __init__(self, folder, *args):
-        self.path = folder / "shown"
-        self.errors = folder / "errors"
-        with open(self.path, "wb") as out, open(self.errors, "wb") as errors:
-            self.child = subprocess.Popen([NETLOG, "show", "-f", *map(str, args)], stdout=out, stderr=errors)
-
-    def text(self):
-        return self.path.read_text()
-
-    def headers(self):
-        lines = self.text().split("\n")[:-1]
-        return [re.sub(r"  +", " ", line) for line in lines if not line.startswith(" ")]
-
-    def awaits(self, *headers):
-        """Wait for as many header lines, then they must be these."""
-        wait_until(lambda: len(self.headers()) >= len(headers), f"{headers}, not {self.headers()}")
-        assert self.headers() == list(headers)
-
-    def stop(self, number=signal.SIGINT):
-        self.child.send_signal(number)
-        return self.child.wait(30)
-
-
-@pytest.fixture
-def follow(folder):
-    started = []
-
-    def start(*args):
-        started.append(Follower(folder, *args))
-        return started[-1]
-
-    yield start
-    for follower in started:
-        if follower.child.poll() is None:
-            follower.child.kill()
-            follower.child.wait()
-        assert "Sanitizer" not in follower.errors.read_text()
-
-
-def append(path, *records):
-    with open(path, "ab") as log:
-        log.write(b"".join(records))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

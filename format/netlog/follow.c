@@ -7,8 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "format/logname.h"
 #include "format/netlog/growing.h"
 #include "format/netlog/text.h"
+#include "format/spool.h"
 
 #define POLL_PAUSE 100000000 /* nanoseconds between two looks at the logs */
 #define ROUNDS_PER_SCAN 5    /* looks at the logs for each look for new ones */
@@ -28,7 +30,8 @@ struct follow {
 	struct growing **logs;
 	struct ready *ready; /* room for every log */
 	size_t count, room;
-	void *known; /* names of all logs ever seen: tsearch(3) */
+	void *known;  /* keys of all logs ever seen: tsearch(3) */
+	bool endless; /* there is more than streams: new logs and parts may come for ever */
 	int status;
 };
 
@@ -45,22 +48,37 @@ compare_names(const void *one, const void *other)
 	return strcmp(one, other);
 }
 
-/* Remember the name. Returns 1, 0 if it was known, -1 with errno. */
-static int
-known_add(struct follow *follow, const char *name)
+/*
+ * What a log is known by: the path of its first file, uncompressed, whichever of its files are
+ * there by now; a path that is not named as a log stands for itself. Returns NULL with errno; free
+ * it.
+ */
+static char *
+key_new(const char *path)
 {
-	char *copy;
+	char *key = logname_part(path, 0, false);
 
-	if (tfind(name, &follow->known, compare_names) != NULL)
-		return 0;
-	copy = strdup(name);
-	if (copy == NULL)
-		return -1;
-	if (tsearch(copy, &follow->known, compare_names) != NULL)
-		return 1;
-	free(copy);
-	errno = ENOMEM;
-	return -1;
+	return key == NULL && errno == EINVAL ? strdup(path) : key;
+}
+
+static bool
+known_has(const struct follow *follow, const char *key)
+{
+	return tfind(key, &follow->known, compare_names) != NULL;
+}
+
+/* Remember the key, which is the set's from now on (also when this fails). Returns -1 with errno.
+ */
+static int
+known_add(struct follow *follow, char *key)
+{
+	char *const *kept = tsearch(key, &follow->known, compare_names);
+
+	if (kept == NULL || *kept != key)
+		free(key);
+	if (kept == NULL)
+		errno = ENOMEM;
+	return kept != NULL ? 0 : -1;
 }
 
 static int
@@ -90,28 +108,45 @@ logs_drop(struct follow *follow, size_t at)
 	follow->logs[at] = follow->logs[--follow->count];
 }
 
-/* Nothing will come to a log that the index calls closed, nor from standard input once it was read.
- */
+/* Does `next` go on with the same log behind parts that are missing? */
 static bool
-may_grow(const struct logset_item *item)
+goes_on(const struct logset_item *item, const struct logset_item *next)
 {
-	return strcmp(item->name, "-") != 0 && !(item->indexed && item->entry.closed);
+	char *key = key_new(item->name), *next_key = key_new(next->name);
+	bool same = key != NULL && next_key != NULL && strcmp(key, next_key) == 0;
+
+	free(key);
+	free(next_key);
+	return same && next->first_part > item->first_part + item->part_count;
+}
+
+/* Nothing will come to a log that the index calls closed, nor to parts with others behind them. */
+static bool
+may_grow(const struct logset *set, size_t at)
+{
+	const struct logset_item *item = &set->items[at];
+
+	if (item->indexed && item->entry.closed)
+		return false;
+	return at + 1 == set->count || !goes_on(item, item + 1);
 }
 
 /* Have a log followed that is there from the start; its lane ends where following begins. */
 static int
-follow_old(struct follow *follow, const struct logset_item *item, struct lane *lane)
+follow_old(struct follow *follow, const struct logset *set, size_t at, struct lane *lane)
 {
+	const struct logset_item *item = &set->items[at];
 	struct growing *log;
 	enum reader_status status;
+	char *key = key_new(item->name);
 	uint64_t limit;
 
 	lane_init(lane);
-	if (known_add(follow, item->name) < 0)
+	if (key == NULL || known_add(follow, key) != 0)
 		return -1;
-	if (!may_grow(item))
+	if (!may_grow(set, at))
 		return 0;
-	log = growing_new(item);
+	log = growing_new(item, item->name);
 	if (log == NULL)
 		return -1;
 	status = growing_pass(log, follow->show, &limit);
@@ -126,7 +161,50 @@ follow_old(struct follow *follow, const struct logset_item *item, struct lane *l
 	return -1;
 }
 
-/* Logs that have come since: they are shown from their beginning. */
+/* Have a log shown from its beginning, the file `first`. Returns -1 with errno. */
+static int
+follow_whole(struct follow *follow, const struct logset_item *item, const char *first)
+{
+	struct growing *log = growing_new(item, first);
+
+	if (log != NULL && logs_add(follow, log) == 0)
+		return 0;
+	growing_free(log);
+	return -1;
+}
+
+/* Show a log that has come from its beginning, even if that was deleted meanwhile: then it is said.
+ * Of a log of which one part was asked for, that part is the beginning. Returns -1 with errno. */
+static int
+follow_new_log(struct follow *follow, const struct logset_item *item, const char *operand)
+{
+	char *key = key_new(item->name);
+	bool part = strcmp(item->name, operand) == 0;
+
+	if (key == NULL)
+		return -1;
+	if (known_has(follow, key)) {
+		free(key);
+		return 0;
+	}
+	if (follow_whole(follow, item, part ? item->name : key) == 0)
+		return known_add(follow, key);
+	free(key);
+	return -1;
+}
+
+/* Is the operand itself a log that was seen? What has its name as a logroot is another's, then. */
+static bool
+operand_known(const struct follow *follow, const char *operand)
+{
+	char *key = key_new(operand);
+	bool known = key != NULL && known_has(follow, key);
+
+	free(key);
+	return known;
+}
+
+/* Logs that have come since. Returns -1 with errno. */
 static int
 follow_new(struct follow *follow)
 {
@@ -135,19 +213,12 @@ follow_new(struct follow *follow)
 
 	for (size_t i = 0; i < follow->operand_count && result == 0; i++) {
 		struct logset set;
+		if (operand_known(follow, follow->operands[i]))
+			continue;
 		/* one that is not there yet is looked for again next time */
-		(void)logset_collect(&set, &follow->operands[i], 1, recording);
-		for (size_t j = 0; j < set.count && result == 0; j++) {
-			struct growing *log;
-			int added = known_add(follow, set.items[j].name);
-			if (added == 0)
-				continue;
-			log = added > 0 ? growing_new(&set.items[j]) : NULL;
-			if (log == NULL || logs_add(follow, log) != 0) {
-				growing_free(log);
-				result = -1;
-			}
-		}
+		if (logset_collect(&set, &follow->operands[i], 1, recording) == 0)
+			for (size_t j = 0; j < set.count && result == 0; j++)
+				result = follow_new_log(follow, &set.items[j], follow->operands[i]);
 		logset_release(&set);
 	}
 	return result;
@@ -159,13 +230,15 @@ look(struct follow *follow, size_t at, int64_t *clock)
 {
 	enum reader_status status = growing_look(follow->logs[at], follow->show, clock);
 
+	if (growing_missed(follow->logs[at]))
+		follow->status = status_worse(follow->status, STATUS_NO);
 	if (status == READER_RECORD)
 		return true;
-	if (status == READER_BAD || status == READER_FAILED) {
+	if (status != READER_END) {
 		fflush(stdout);
 		warnx("%s", growing_message(follow->logs[at]));
-		follow->status =
-		    status_worse(follow->status, status == READER_BAD ? STATUS_NO : STATUS_ERROR);
+		follow->status = status_worse(
+		    follow->status, status == READER_FAILED ? STATUS_ERROR : STATUS_NO);
 	}
 	return false;
 }
@@ -202,7 +275,8 @@ follow_loop(struct follow *follow)
 {
 	const struct timespec pause = {.tv_nsec = POLL_PAUSE};
 
-	for (unsigned round = 1; !show_stopped(follow->show); round++) {
+	for (unsigned round = 1;
+	     !show_stopped(follow->show) && (follow->count > 0 || follow->endless); round++) {
 		if (round % ROUNDS_PER_SCAN == 0 && follow_new(follow) != 0) {
 			warn(NULL);
 			return STATUS_ERROR;
@@ -214,35 +288,86 @@ follow_loop(struct follow *follow)
 	return follow->status;
 }
 
-/* What is there from the start, as far as it is there. */
-static int
-follow_begin(struct follow *follow, char *const *operands, size_t count)
+/* Move the logs that can be read only once behind the others. Returns how many the others are. */
+static size_t
+streams_last(struct logset *set)
 {
-	struct logset set;
-	struct lane *lanes = NULL;
+	size_t files = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct logset_item item = set->items[i];
+		if (spool_needed(&item))
+			continue;
+		memmove(&set->items[files + 1], &set->items[files],
+		    (i - files) * sizeof(set->items[0]));
+		set->items[files++] = item;
+	}
+	return files;
+}
+
+/* Have the streams followed, which are the items from `first` to `end`. Returns -1 after a message.
+ */
+static int
+follow_streams(struct follow *follow, const struct logset *set, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++) {
+		const struct logset_item *item = &set->items[i];
+		char *key = key_new(item->name);
+		if (key == NULL || known_add(follow, key) != 0 ||
+		    follow_whole(follow, item, item->name) != 0) {
+			warn("%s", text_name(item->name));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Show the files that are there from the start, as far as they are there. Returns the exit status.
+ */
+static int
+follow_files(struct follow *follow, const struct logset *set)
+{
+	struct lane *lanes = calloc(set->count + 1, sizeof(*lanes));
 	int status = STATUS_ERROR;
 
-	if (logset_collect(&set, operands, count, follow->show->invocation->recording) != 0) {
-		warnx("%s", set.error);
-		goto release;
-	}
-	if (operands_spool(&set) != 0)
-		goto release;
-	lanes = calloc(set.count + 1, sizeof(*lanes));
 	if (lanes == NULL) {
 		warn(NULL);
-		goto release;
+		return status;
 	}
-	for (size_t i = 0; i < set.count; i++) {
-		if (follow_old(follow, &set.items[i], &lanes[i]) != 0) {
-			warn("%s", text_name(set.items[i].name));
+	for (size_t i = 0; i < set->count; i++) {
+		if (follow_old(follow, set, i, &lanes[i]) != 0) {
+			warn("%s", text_name(set->items[i].name));
 			goto release;
 		}
 	}
-	status = show_set(follow->show, &set, lanes);
+	status = show_set(follow->show, set, lanes);
 	fflush(stdout);
 release:
 	free(lanes);
+	return status;
+}
+
+static int
+follow_begin(struct follow *follow, char *const *operands, size_t count)
+{
+	/* where nothing is there yet, a recording to come cannot be missed */
+	const char *recording = count > 0 ? follow->show->invocation->recording : NULL;
+	struct logset set;
+	size_t all;
+	int status = STATUS_ERROR;
+
+	if (logset_collect(&set, operands, count, recording) != 0) {
+		warnx("%s", set.error);
+		goto release;
+	}
+	all = set.count;
+	set.count = streams_last(&set);
+	follow->endless = set.count > 0 || count < follow->operand_count;
+	status = follow_files(follow, &set);
+	if (status != STATUS_ERROR && follow_streams(follow, &set, set.count, all) != 0)
+		status = STATUS_ERROR;
+	set.count = all;
+release:
 	logset_release(&set);
 	return status;
 }

@@ -1,9 +1,14 @@
 #include "format/netlog/growing.h"
 
+#include <err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/netlog/intake.h"
+#include "format/netlog/text.h"
 #include "format/netlog/window.h"
+#include "format/spool.h"
 
 #define WAITING_MOST                                                                               \
 	1024 /* records that wait for what follows; the oldest is given up beyond that */
@@ -21,9 +26,10 @@ struct waiting {
 
 struct growing {
 	struct logset_item item;
-	struct reader *ahead; /* looks for what is whole */
-	struct reader *shown; /* comes behind and shows */
-	struct record record; /* the one being looked at */
+	struct intake *intake; /* NULL: it is in files */
+	struct reader *ahead;  /* looks for what is whole */
+	struct reader *shown;  /* comes behind and shows */
+	struct record record;  /* the one being looked at */
 	bool in_payload;
 	uint64_t stream[2]; /* payload bytes looked at, by side */
 	struct window windows[2];
@@ -31,22 +37,51 @@ struct growing {
 	uint64_t turn;
 	bool client_sent_last;
 	bool turn_answered, turn_slow; /* of the turn that is the latest */
-	bool hup[2], failed;
+	bool hup[2], failed, ended;
+	bool missed; /* something was deleted before it was read */
 	struct waiting *waiting;
 	size_t waiting_count, waiting_room;
 };
 
-static struct reader *
-reader_follow(const struct logset_item *item)
+/* Something of the log was deleted before it was read: see source_missed. */
+static void
+missed_tell(void *context, const char *path, unsigned count)
 {
-	struct source *source = source_follow(item->parts, item->part_count, NULL, NULL);
+	struct growing *growing = context;
 
-	return source != NULL ? reader_new(source, item->name) : NULL;
+	growing->missed = true;
+	/* what was shown before it, stands before it */
+	fflush(stdout);
+	if (path != NULL)
+		warnx("%s: %u part%s in front of it deleted before %s read", text_name(path), count,
+		    count == 1 ? "" : "s", count == 1 ? "it was" : "they were");
+	else
+		warnx("%s: deleted before its end was read", text_name(growing->item.name));
+}
+
+/* Have sources for both readers. Returns -1 with errno. */
+static int
+sources_open(struct growing *growing, const struct logset_item *item, const char *path,
+    struct source **sources)
+{
+	if (spool_needed(item)) {
+		growing->intake = intake_new(path);
+		if (growing->intake == NULL)
+			return -1;
+		sources[0] = intake_source(growing->intake, 0);
+		sources[1] = intake_source(growing->intake, 1);
+	} else {
+		sources[0] = source_follow(path, missed_tell, growing);
+		if (sources[0] != NULL)
+			sources[1] = source_follow_twin(sources[0]);
+	}
+	return sources[0] != NULL && sources[1] != NULL ? 0 : -1;
 }
 
 struct growing *
-growing_new(const struct logset_item *item)
+growing_new(const struct logset_item *item, const char *path)
 {
+	struct source *sources[2] = {NULL, NULL};
 	struct growing *growing = calloc(1, sizeof(*growing));
 
 	if (growing == NULL)
@@ -55,8 +90,13 @@ growing_new(const struct logset_item *item)
 	growing->item = *item;
 	growing->item.parts = NULL;
 	growing->item.name = strdup(item->name);
-	growing->ahead = reader_follow(item);
-	growing->shown = reader_follow(item);
+	if (sources_open(growing, item, path, sources) == 0) {
+		growing->ahead = reader_new(sources[0], item->name);
+		growing->shown = reader_new(sources[1], item->name);
+	} else {
+		source_free(sources[0]);
+		source_free(sources[1]);
+	}
 	if (growing->item.name != NULL && growing->ahead != NULL && growing->shown != NULL)
 		return growing;
 	growing_free(growing);
@@ -70,17 +110,12 @@ growing_free(struct growing *growing)
 		return;
 	reader_free(growing->ahead);
 	reader_free(growing->shown);
+	intake_free(growing->intake);
 	window_release(&growing->windows[SIDE_CLIENT]);
 	window_release(&growing->windows[SIDE_SERVER]);
 	free(growing->waiting);
 	free(growing->item.name);
 	free(growing);
-}
-
-const char *
-growing_name(const struct growing *growing)
-{
-	return growing->item.name;
 }
 
 const char *
@@ -92,7 +127,14 @@ growing_message(struct growing *growing)
 bool
 growing_ended(const struct growing *growing)
 {
-	return growing->failed || (growing->hup[SIDE_CLIENT] && growing->hup[SIDE_SERVER]);
+	return growing->failed || growing->ended ||
+	       (growing->hup[SIDE_CLIENT] && growing->hup[SIDE_SERVER]);
+}
+
+bool
+growing_missed(const struct growing *growing)
+{
+	return growing->missed;
 }
 
 /* Have the payload looked at as far as it is there. Returns READER_RECORD if that is all of it. */
@@ -200,9 +242,14 @@ growing_look(struct growing *growing, const struct show *show, int64_t *clock)
 	const struct index_entry *entry = &growing->item.entry;
 	enum reader_status status;
 
+	/* what is known to be all is not looked behind: its files may be gone */
+	if (growing_ended(growing))
+		return READER_END;
 	reader_retry(growing->ahead);
 	status = record_look(growing, show);
-	if (status == READER_CUT)
+	if (growing->intake != NULL && intake_ended(growing->intake))
+		growing->ended = status != READER_RECORD;
+	else if (status == READER_CUT)
 		return READER_END;
 	if (status != READER_RECORD) {
 		growing->failed = growing->failed || status != READER_END;

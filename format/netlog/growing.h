@@ -1,7 +1,7 @@
 /*
  * One log that is still written: what has come is looked at by one reader, and shown by a second
  * one once it is known to be whole and asked for. Plain and gzip logs, further parts as they
- * appear.
+ * appear; standard input and pipes.
  */
 #ifndef FORMAT_NETLOG_GROWING_H
 #define FORMAT_NETLOG_GROWING_H
@@ -10,17 +10,17 @@
 
 struct growing;
 
-/* A log that grows, read from its beginning on; `item` is copied as far as it is needed. Returns
- * NULL with errno. */
-struct growing *growing_new(const struct logset_item *item);
+/*
+ * A log that grows, read from the file `path` on: one of the item's parts, or one that is missing
+ * before them. `item` is copied as far as it is needed. Returns NULL with errno.
+ */
+struct growing *growing_new(const struct logset_item *item, const char *path);
 void growing_free(struct growing *growing);
-
-const char *growing_name(const struct growing *growing);
 
 /*
  * Look at one record more, if it is there by now. Returns READER_RECORD and its place on the shared
- * clock, READER_END if nothing whole has come, or READER_BAD or READER_FAILED (growing_message()
- * then tells why).
+ * clock, READER_END if nothing whole has come, or READER_CUT, READER_BAD or READER_FAILED
+ * (growing_message() then tells why).
  */
 enum reader_status growing_look(struct growing *growing, const struct show *show, int64_t *clock);
 const char *growing_message(struct growing *growing);
@@ -37,7 +37,12 @@ void growing_show(struct growing *growing, struct show *show);
  */
 enum reader_status growing_pass(struct growing *growing, struct show *show, uint64_t *limit);
 
-/* Has the connection ended, so that nothing more will come? */
+/* Has the connection ended, or the stream, or has reading it failed, so that nothing more will
+ * come?
+ */
 bool growing_ended(const struct growing *growing);
+
+/* Was anything of it deleted before it could be read? That was said on stderr. */
+bool growing_missed(const struct growing *growing);
 
 #endif

@@ -187,6 +187,16 @@ event_show(struct show *show, const struct logset_item *item, struct lane *lane,
 	return lane_settle(lane, event->record.side);
 }
 
+/* What the end of one log means for the exit status. */
+static int
+lane_finished(const struct show *show, struct reader *reader, enum reader_status told)
+{
+	int status = log_finished(reader, told);
+
+	/* netrecord --keep deletes what is being shown: no reason not to go on with the rest */
+	return show->follow && reader_error(reader) == ENOENT ? STATUS_NO : status;
+}
+
 static int
 timeline_show(
     struct show *show, const struct logset *set, struct lane *lanes, struct timeline *timeline)
@@ -207,7 +217,7 @@ timeline_show(
 			return STATUS_ERROR;
 		}
 		lane_release(lane);
-		if (lane->limit != UINT64_MAX)
+		if (told != READER_FAILED && lane->limit != UINT64_MAX)
 			continue; /* it still grows */
 		/* what was shown before it, stands before it */
 		fflush(stdout);
@@ -215,7 +225,7 @@ timeline_show(
 			warn("%s", text_name(item->name));
 			status = STATUS_ERROR;
 		} else {
-			status = status_worse(status, log_finished(event.reader, told));
+			status = status_worse(status, lane_finished(show, event.reader, told));
 		}
 	}
 	return status;

@@ -254,7 +254,6 @@ static void
 test_retry(void)
 {
 	static const char log[] = "c 0.000001 con\nc 0.000002 5\nhelloc 0.000003 hup\n";
-	char *paths[] = {"growing_1"};
 	struct reader *reader = NULL;
 	struct record record;
 	const unsigned char *piece;
@@ -265,7 +264,7 @@ test_retry(void)
 		enum reader_status status;
 		file_append("growing_1", log + at, 1);
 		if (reader == NULL)
-			reader = reader_new(source_follow(paths, 1, NULL, NULL), "growing_1");
+			reader = reader_new(source_follow("growing_1", NULL, NULL), "growing_1");
 		EXPECT(reader != NULL);
 		reader_retry(reader);
 		if (records == 2 && bytes < 5) {

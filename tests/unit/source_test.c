@@ -193,50 +193,105 @@ test_concat(void)
 	expect_all(source_concat(paths, 0), 4096, "", 0, 0);
 	unlink("part3");
 	expect_all(source_concat(paths, 4), 4096, text, 60100, ENOENT);
+
+	/* compressed since it was found */
+	file_append_gzip("packed_1.1.gz", text, 1000);
+	paths[0] = "packed_1.1";
+	expect_all(source_concat(paths, 1), 4096, text, 1000, 0);
 }
 
-/* What happens while a log is followed; called each time its end is reached. */
-static bool
-grow(void *context)
-{
-	int *step = context;
+/* What was told to be missing. */
+struct gone {
+	unsigned calls, count;
+	char path[32];
+};
 
-	switch ((*step)++) {
-	case 0:
-		file_append("grow_1", text + 10, 90);
-		return true;
-	case 1: /* the last bytes of a part and the next part in one moment */
-		file_append("grow_1", text + 100, 100);
-		file_append("grow_1.1", text + 200, 300);
-		return true;
-	case 2:
-		file_append_gzip("grow_1.2.gz", text + 500, 500);
-		return true;
-	default:
-		return false;
-	}
+static void
+on_missed(void *context, const char *path, unsigned count)
+{
+	struct gone *gone = context;
+
+	gone->calls++;
+	gone->count = count;
+	snprintf(gone->path, sizeof(gone->path), "%s", path != NULL ? path : "nothing");
+}
+
+/* The source yields these bytes of the text, and then nothing more yet. */
+static void
+expect_next(struct source *source, size_t at, size_t size)
+{
+	static char data[2000];
+	size_t done = 0;
+	ssize_t got;
+
+	while ((got = source_read(source, data + done, sizeof(data) - done)) > 0)
+		done += (size_t)got;
+	EXPECT(got == 0 && done == size && memcmp(data, text + at, size) == 0);
 }
 
 static void
 test_follow(void)
 {
-	char *paths[] = {"grow_1"};
-	char data[100];
-	struct source *source;
-	int step = 0;
+	struct gone gone = {0};
+	struct source *source = source_follow("grow_1", on_missed, &gone);
 
 	file_append("grow_1", text, 10);
-	expect_all(source_follow(paths, 1, grow, &step), 64, text, 1000, 0);
-	EXPECT(step == 4);
-
-	/* without a callback: the end is told, and reading again looks again */
-	source = source_follow(paths, 1, NULL, NULL);
-	EXPECT(source_skip(source, 1000) == 1000);
-	EXPECT(source_read(source, data, 100) == 0);
+	expect_next(source, 0, 10);
+	file_append("grow_1", text + 10, 90);
+	expect_next(source, 10, 90);
+	/* the last bytes of a part and the next part in one moment */
+	file_append("grow_1", text + 100, 100);
+	file_append("grow_1.1", text + 200, 300);
+	expect_next(source, 100, 400);
+	file_append_gzip("grow_1.2.gz", text + 500, 500);
+	expect_next(source, 500, 500);
 	file_append_gzip("grow_1.2.gz", text + 1000, 50);
-	EXPECT(source_read(source, data, 100) == 50 && memcmp(data, text + 1000, 50) == 0);
-	EXPECT(source_read(source, data, 100) == 0);
+	expect_next(source, 1000, 50);
 	source_free(source);
+
+	/* from a later part on, which has another name by now */
+	file_append("grow_2.1.gz", text, 10);
+	source = source_follow("grow_2.1", on_missed, &gone);
+	expect_next(source, 0, 10);
+	source_free(source);
+	EXPECT(gone.calls == 0);
+	source = source_follow("missing", on_missed, &gone);
+	EXPECT(source_read(source, &gone, 1) == -1 && errno == ENOENT);
+	source_free(source);
+}
+
+/* Parts that are deleted while a log is followed. */
+static void
+test_follow_deleted(void)
+{
+	struct gone gone = {0};
+	struct source *source = source_follow("keep_1", on_missed, &gone);
+	struct source *twin = source_follow_twin(source);
+	char all[40];
+
+	file_append("keep_1", text, 10);
+	expect_next(source, 0, 10);
+	file_append("keep_1.1", text + 10, 10);
+	expect_next(source, 10, 10);
+	EXPECT(unlink("keep_1") == 0 && unlink("keep_1.1") == 0);
+	file_append("keep_1.4", text + 50, 10);
+	file_append("keep_1.6", text + 70, 10); /* another hole, found when .4 is gone too */
+	expect_next(source, 50, 10);
+	EXPECT(gone.calls == 1 && gone.count == 2 && strcmp(gone.path, "keep_1.4") == 0);
+	EXPECT(unlink("keep_1.4") == 0);
+	expect_next(source, 70, 10);
+	EXPECT(gone.calls == 2 && gone.count == 1 && strcmp(gone.path, "keep_1.6") == 0);
+	EXPECT(unlink("keep_1.6") == 0);
+	for (int look = 0; look < 10; look++)
+		expect_next(source, 0, 0);
+	EXPECT(gone.calls == 3 && strcmp(gone.path, "nothing") == 0);
+	source_free(source);
+	/* the other one still reads what was deleted */
+	memcpy(all, text, 20);
+	memcpy(all + 20, text + 50, 10);
+	memcpy(all + 30, text + 70, 10);
+	expect_all(twin, 64, all, sizeof(all), 0);
+	EXPECT(gone.calls == 3);
 }
 
 int
@@ -256,6 +311,7 @@ main(void)
 	test_pipes();
 	test_concat();
 	test_follow();
+	test_follow_deleted();
 	folder_remove(folder);
 	puts("ok source_test");
 	return 0;
