@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define INDEX_SUFFIX "_index.jsonl"
 
 static bool
 is_digit(char c)
@@ -115,4 +119,45 @@ logname_part(const char *path, unsigned part, bool gzip)
 	if (asprintf(&result, "%.*s%s%s", stem, path, number, gzip ? ".gz" : "") < 0)
 		return NULL;
 	return result;
+}
+
+/* Look at the directory that `path` lies in; returns the base name, NULL if there is no such
+ * directory. */
+static const char *
+directory_look(const char *path, struct stat *status)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash != NULL ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+	bool found = directory != NULL && stat(directory, status) == 0;
+
+	free(directory);
+	if (!found)
+		return NULL;
+	return slash != NULL ? slash + 1 : path;
+}
+
+static bool
+names_reserved(const char *path, const char *root)
+{
+	struct stat here, there;
+	const char *name = directory_look(path, &here), *base = directory_look(root, &there);
+	struct logname parsed;
+
+	if (name == NULL || base == NULL || here.st_dev != there.st_dev ||
+	    here.st_ino != there.st_ino)
+		return false;
+	return logname_match(name, base, &parsed) ||
+	       (strncmp(name, base, strlen(base)) == 0 &&
+		   strcmp(name + strlen(base), INDEX_SUFFIX) == 0);
+}
+
+bool
+logname_reserved(const char *path, const char *root)
+{
+	char *target = realpath(path, NULL);
+	bool reserved =
+	    names_reserved(path, root) || (target != NULL && names_reserved(target, root));
+
+	free(target);
+	return reserved;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/logname.h"
 #include "net/front.h"
 #include "net/notice.h"
 #include "net/tracer.h"
@@ -21,6 +22,17 @@ front_reload(void *context)
 	script_reload(front->script);
 }
 
+/* Is what another option writes to free for that? A finished log is never overwritten. */
+static bool
+front_may_write(const struct front_settings *settings, const char *option, const char *path)
+{
+	if (path == NULL || settings->recorder.root == NULL ||
+	    !logname_reserved(path, settings->recorder.root))
+		return true;
+	notice(NOTICE_ERROR, "%s %s: that is the name of a log or of the index", option, path);
+	return false;
+}
+
 int
 front_init(struct front *front, const struct front_settings *settings, size_t legs, size_t kept,
     void (*accepted)(void *context, int fd, const struct address *client))
@@ -31,6 +43,9 @@ front_init(struct front *front, const struct front_settings *settings, size_t le
 	    .max = settings->max_connections < room ? settings->max_connections : room,
 	    .metrics = &front->metrics};
 
+	if (!front_may_write(settings, "--pcap", settings->capture.path) ||
+	    !front_may_write(settings, "--metrics", settings->metrics_path))
+		return -1;
 	if (settings->script_path != NULL) {
 		front->script = script_load(settings->script_path, settings->must_route);
 		if (front->script == NULL)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/logname.h"
 #include "format/segment_peer.h"
 #include "net/front.h"
 #include "net/notice.h"
@@ -56,7 +55,6 @@ parse_option(struct settings *settings, int option, char *value)
 static void
 parse_arguments(struct settings *settings, int argc, char **argv)
 {
-	struct logname log;
 	int option, left;
 
 	memset(settings, 0, sizeof(*settings));
@@ -85,9 +83,6 @@ parse_arguments(struct settings *settings, int argc, char **argv)
 		options_refuse("host -: only a script (-s) can choose the server");
 	if (settings->front.recorder.root[0] == '\0')
 		options_refuse("logroot is empty");
-	if (settings->front.capture.path != NULL &&
-	    logname_beside(settings->front.capture.path, settings->front.recorder.root, &log))
-		notice_exit("--pcap %s: that is the name of a log", settings->front.capture.path);
 }
 
 static void

@@ -41,6 +41,7 @@ CASES = {
     "sample above all": (("--sample", "101%", *SERVER), "--sample: 101% is no percentage"),
     "sample below none": (("--sample=-1", *SERVER), "--sample: -1 is no percentage"),
     "no script to choose": (("-", "-", "0"), "only a script"),
+    "counters in place of a log": (("-l", "log", "--metrics", "./log_1", *SERVER), "name of a log"),
     "logroot empty": (("-l", "", *SERVER), "logroot is empty"),
     "file and operands": (("-f", "/dev/null", *SERVER), "no operands"),
     "file and bind": (("-f", "/dev/null", "-b", "127.0.0.1"), "not --bind"),

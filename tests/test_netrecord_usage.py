@@ -114,6 +114,43 @@ def test_the_line_names_what_is_wrong(folder, case):
     assert WORDS[case] in line
 
 
+SPELLINGS = {
+    "log": "{root}_1",
+    "log in this directory": "./log_1",
+    "log in this directory, by name alone": "log_1",
+    "log, slashes": "{folder}//log_1",
+    "log, a way around": "{folder}/../{folder.name}/log_1",
+    "log, the directory's other name": "{folder}/other/log_1",
+    "log to come": "./log_8.gz",
+    "part of a log": "./log_1.2",
+    "link to a log": "{folder}/link",
+    "index": "./log_index.jsonl",
+}
+
+
+@pytest.mark.parametrize("option", ["-w", "--metrics"])
+@pytest.mark.parametrize("path", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_finished_log_is_never_overwritten(folder, option, path):
+    kept = {"log_1": b"c 0.000000 con\n", "log_index.jsonl": b"{}\n"}
+    for name, content in kept.items():
+        (folder / name).write_bytes(content)
+    (folder / "other").symlink_to(folder)
+    (folder / "link").symlink_to("log_1")
+    before = sorted(folder.iterdir())
+    path = path.format(folder=folder, root=folder / "log")
+    for logroot in (folder / "log", "log"):
+        assert f"{path}: that is the name of a log" in refused(option, path, *SERVER, "0", logroot, cwd=folder)
+    assert sorted(folder.iterdir()) == before
+    assert all((folder / name).read_bytes() == content for name, content in kept.items())
+
+
+@pytest.mark.parametrize("path", ["log", "log_", "log_1.txt", "xlog_1", "else/log_1", "log_index.json"])
+def test_other_names_beside_the_logs_are_free(netrecord, folder, path):
+    (folder / "else").mkdir()
+    netrecord(SERVER, "--metrics", folder / path).stop()
+    assert (folder / path).read_text().startswith("# HELP")
+
+
 def test_port_in_use(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
