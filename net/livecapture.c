@@ -4,14 +4,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "format/segment.h"
 #include "format/version.h"
 #include "net/livecapture_output.h"
 #include "net/notice.h"
+#include "net/thread.h"
 
-#define SECOND INT64_C(1000000000)
 #define QUEUE_SIZE (64 * 1024 * 1024)
 #define CONTROL_ROOM (8 * CAPTURE_OVERHEAD) /* names, handshake, ends */
 #define RESERVE (64 * 1024) /* kept for the ends of connections when the queue is full */
@@ -23,7 +22,7 @@ struct livecapture {
 	struct livecapture_output output;
 	char *path;
 	char *server_name;
-	int64_t wall;		      /* what is added to loop time */
+	int64_t wall;		      /* what is added to loop time: the same for all packets */
 	struct capture_writer writer; /* into the room of the queue reserved last */
 	struct segment_peers peers;
 	struct segment_peer defaults[2];
@@ -82,15 +81,6 @@ writer_end(struct livecapture *live, const unsigned char *begin)
 {
 	byte_queue_add(&live->output.queue, (size_t)(live->writer.at - begin));
 	loop_later(live->loop, &live->commit);
-}
-
-static int64_t
-wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
 /* -- one connection -- */
@@ -331,7 +321,7 @@ livecapture_new(struct loop *loop, const struct livecapture_config *config)
 	live->metrics = config->metrics;
 	live->metrics->sections |= METRICS_CAPTURE;
 	live->commit.run = commit_run;
-	live->wall = wall_clock() - loop_refresh(loop);
+	live->wall = thread_wall_offset();
 	live->peers.most = PEERS_MOST;
 	(void)segment_peer_parse(SEGMENT_CLIENT, &live->defaults[SIDE_CLIENT]);
 	(void)segment_peer_parse(SEGMENT_SERVER, &live->defaults[SIDE_SERVER]);

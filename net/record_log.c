@@ -213,7 +213,7 @@ writer_entry(struct record_writer *writer, const struct recording *recording,
 	entry->n = recording->log.n;
 	log_root_name(writer->root, entry->n, 0, entry->log, sizeof(entry->log));
 	memcpy(entry->run, writer->run, sizeof(entry->run));
-	entry->start = writer->wall + opened;
+	entry->start = recording->wall + opened;
 	entry->time = opened - writer->epoch;
 	address_format(&peers->client, entry->client);
 	address_format(&peers->server, entry->server);

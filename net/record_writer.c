@@ -217,7 +217,7 @@ descriptors_allowed(void)
 
 struct record_writer *
 record_writer_new(const struct recorder_config *config, struct record_queue *queue,
-    struct loop *loop, int64_t epoch, int64_t wall)
+    struct loop *loop, int64_t epoch)
 {
 	struct record_writer *writer = calloc(1, sizeof(*writer));
 
@@ -229,7 +229,6 @@ record_writer_new(const struct recorder_config *config, struct record_queue *que
 	writer->lost = config->lost;
 	writer->lost_context = config->lost_context;
 	writer->epoch = epoch;
-	writer->wall = wall;
 	writer->stall = config->stall;
 	writer->exec_grace = config->exec_grace;
 	writer->close_on_error = config->close_on_error;

@@ -9,12 +9,11 @@
 struct record_writer;
 
 /*
- * Open the logroot and the index. `epoch` is the loop time that logs count from, `wall` what to add
- * to a loop time for the wall clock. `queue` and `loop` must outlive it; of `config` root, metrics
- * and lost_context. Returns NULL with errno.
+ * Open the logroot and the index. `epoch` is the loop time that logs count from. `queue` and `loop`
+ * must outlive it; of `config` root, metrics and lost_context. Returns NULL with errno.
  */
 struct record_writer *record_writer_new(const struct recorder_config *config,
-    struct record_queue *queue, struct loop *loop, int64_t epoch, int64_t wall);
+    struct record_queue *queue, struct loop *loop, int64_t epoch);
 
 /* Start the thread; it ends after record_queue_stop(). Returns 0, or -1 with errno. */
 int record_writer_start(struct record_writer *writer);

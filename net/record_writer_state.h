@@ -23,7 +23,6 @@ struct record_writer {
 	void *lost_context;
 	pthread_t thread;
 	int64_t epoch;
-	int64_t wall;
 	int64_t exec_grace; /* how long the end waits for commands */
 	int64_t stall;
 	bool close_on_error;

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "net/record_writer.h"
 #include "net/recorder_state.h"
@@ -245,6 +244,28 @@ recorder_count_control(struct recorder *recorder)
 		loop_timer_set(recorder->loop, &recorder->hand_over, loop_now(recorder->loop));
 }
 
+/* -- the wall clock -- */
+
+static bool
+recorder_wall_has_moved(const struct recorder *recorder, int64_t wall)
+{
+	return llabs(wall - recorder->wall) >= MILLISECOND;
+}
+
+int64_t
+recorder_wall(struct recorder *recorder)
+{
+	/* What is less than that is the time between the readings of two clocks, and would only
+	 * disturb the order of what happens on several connections. */
+	if (recorder_wall_has_moved(recorder, thread_wall_offset())) {
+		/* again: it may have been another process that ran between the two */
+		int64_t wall = thread_wall_offset();
+		if (recorder_wall_has_moved(recorder, wall))
+			recorder->wall = wall;
+	}
+	return recorder->wall;
+}
+
 /* -- what is told once a second -- */
 
 void
@@ -281,15 +302,6 @@ recorder_summary(struct timer *timer)
 
 /* -- life -- */
 
-static int64_t
-wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * SECOND + now.tv_nsec;
-}
-
 struct recorder *
 recorder_new(struct loop *loop, const struct recorder_config *config)
 {
@@ -319,12 +331,12 @@ recorder_new(struct loop *loop, const struct recorder_config *config)
 	timer_init(&recorder->summary, recorder_summary);
 	loop_on_wake(loop, recorder_woken, recorder);
 	int64_t epoch = loop_refresh(loop);
-	int64_t wall = wall_clock() - epoch;
+	recorder->wall = thread_wall_offset();
 	recorder->root = strdup(config->root);
 	if (recorder->root == NULL)
 		goto failed;
 	mine.root = recorder->root;
-	recorder->writer = record_writer_new(&mine, &recorder->queue, loop, epoch, wall);
+	recorder->writer = record_writer_new(&mine, &recorder->queue, loop, epoch);
 	if (recorder->writer == NULL || record_writer_start(recorder->writer) != 0)
 		goto failed;
 	recorder->started = true;

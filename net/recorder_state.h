@@ -20,6 +20,7 @@ struct recorder {
 	void (*lost)(void *context);
 	void *lost_context;
 	char *root;
+	int64_t wall; /* what to add to a loop time for the wall clock */
 	int64_t stall;
 	bool close_on_error;
 	bool started;		  /* the writer's thread is there */
@@ -61,6 +62,10 @@ void recorder_hand_over_last(struct recorder *recorder);
 
 /* Has the queue been full for too long, and is it still? Then recordings end. */
 bool recorder_sheds(struct recorder *recorder);
+
+/* What to add to the loop time of a connection that begins now for the wall clock, which may have
+ * been set, or have gone on while the machine slept, since the last one began. */
+int64_t recorder_wall(struct recorder *recorder);
 
 /* Have what `unlogged` and the ration withheld told within a second. */
 void recorder_set_summary(struct recorder *recorder);

@@ -144,6 +144,7 @@ recording_open(struct observer *observer, const struct conn_info *info)
 			tap_kill(observer->tap);
 		return;
 	}
+	recording->wall = recorder_wall(recorder);
 	struct op_open *opening = op_payload(op);
 	peers_copy(opening, info, (char *)(opening + 1));
 	recorder_count_control(recorder);

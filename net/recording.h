@@ -32,6 +32,8 @@ struct recording {
 	bool closed;   /* OP_CLOSE is queued; read under the queue's mutex by nobody but the loop */
 	uint8_t end_side; /* of the last hup or err */
 	uint8_t end_type;
+	/* written by the loop before the writer knows it */
+	int64_t wall; /* what to add to its loop times for the wall clock */
 	/* written by the writer, read by the loop */
 	_Atomic bool failed;	 /* its log has ended before it; what is still queued is lost */
 	_Atomic uint64_t number; /* of its log; 0: not yet */

@@ -51,13 +51,25 @@ thread_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t due
 	return pthread_cond_timedwait(condition, mutex, &until) != ETIMEDOUT;
 }
 
-int64_t
-thread_clock(void)
+static int64_t
+clock_read(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+int64_t
+thread_clock(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+int64_t
+thread_wall_offset(void)
+{
+	return clock_read(CLOCK_REALTIME) - thread_clock();
 }
 
 /* -- pace -- */

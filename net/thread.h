@@ -20,6 +20,9 @@ bool thread_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t thread_clock(void);
 
+/* What to add to that, or to a loop time, for the wall clock as it is set now. */
+int64_t thread_wall_offset(void);
+
 /*
  * The pace of a thread whose work can wait a little: it runs while a processor has nothing better
  * to do (SCHED_IDLE, sched(7)) until another thread hurries it, and then like any other for a

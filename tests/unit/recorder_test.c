@@ -1,5 +1,21 @@
 /* What the recorder writes when all goes well. */
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "tests/unit/recorder_fixture.h"
+
+static time_t wall_shift; /* seconds by which somebody has set the wall clock */
+
+/* Instead of the C library's. */
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	long result = syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_REALTIME)
+		now->tv_sec += wall_shift;
+	return (int)result;
+}
 
 static void
 test_log_and_index(void)
@@ -115,6 +131,45 @@ test_numbers_of_another_recorder(void)
 	directory_clear();
 }
 
+static void
+one_connection(void)
+{
+	struct connection connection = connection_open();
+
+	connection_close(&connection);
+	run_until(all_relays_gone);
+}
+
+/* The index has the wall clock as it was when each connection began, and logs do not notice. */
+static void
+test_wall_clock_that_is_set(void)
+{
+	struct recorder_config config = {0};
+	static const time_t shifts[] = {0, 7200, -86400};
+	struct index_entry entries[3];
+
+	begin(&config);
+	int64_t began = loop_now(relays.loop);
+	for (size_t i = 0; i < 3; i++) {
+		wall_shift = shifts[i];
+		one_connection();
+	}
+	struct connection connection = connection_open();
+	wall_shift = 0; /* while it lasts: its two lines in the index agree */
+	connection_close(&connection);
+	run_until(all_relays_gone);
+	int64_t passed = loop_now(relays.loop) - began;
+	end();
+	for (size_t i = 0; i < 3; i++) {
+		entries[i] = closed_entry(i + 1);
+		int64_t moved = entries[i].start - entries[0].start - shifts[i] * SECOND;
+		EXPECT(moved > -SECOND && moved <= passed + SECOND);
+		EXPECT(entries[i].time >= 0 && entries[i].time <= passed);
+	}
+	EXPECT(closed_entry(4).start < entries[0].start - 86400 * SECOND + passed + SECOND);
+	directory_clear();
+}
+
 int
 main(void)
 {
@@ -125,6 +180,7 @@ main(void)
 	test_more_logs_than_descriptors();
 	test_index_after_a_crash();
 	test_numbers_of_another_recorder();
+	test_wall_clock_that_is_set();
 	EXPECT(rmdir(directory) == 0);
 	return 0;
 }
