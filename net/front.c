@@ -150,9 +150,11 @@ front_finish(struct front *front)
 	metrics_file_stop(front->metrics_file);
 	if (result == -1)
 		return -1;
+	if (front->recorder != NULL && !recorder_complete(front->recorder))
+		result = 1;
 	livecapture_free(front->capture);
 	recorder_free(front->recorder);
 	service_release(&front->service);
 	script_free(front->script);
-	return 0;
+	return result;
 }

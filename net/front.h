@@ -132,8 +132,9 @@ int front_start(struct front *front, const struct front_settings *settings);
 void front_observe(struct front *front, struct tap *tap);
 
 /* Complete the logs and the metrics file when all connections are closed, and release everything.
- * Returns -1 after telling the user why logs are not complete: the writer may hang in the kernel,
- * nothing can be released, and the process is left by _exit(2). */
+ * Returns 0; 1 if logs or index lack something, which has been told; -1 after telling the user that
+ * logs cannot be completed: the writer may hang in the kernel, nothing can be released, and the
+ * process is left by _exit(2). */
 int front_finish(struct front *front);
 
 #endif

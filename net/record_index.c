@@ -107,6 +107,7 @@ record_index_add(struct record_index *index, const struct index_entry *entry)
 	if (index->fd < 0)
 		return;
 	if (!index_reserve(index)) {
+		index->lacks = true;
 		if (index->overflow++ == 0)
 			notice(NOTICE_ERROR,
 			    "%s_index.jsonl: too many lines wait: some will be missing",

@@ -21,6 +21,7 @@ struct record_index {
 	off_t known;	   /* the file up to here holds no news of other recorders */
 	bool midline;	   /* the file ends inside a line that is not ours to take back */
 	uint64_t overflow; /* lines for which there was no room */
+	bool lacks;	   /* lines, for good */
 };
 
 /* `name` is the logroot as the user wrote it, and must outlive the index. Returns 0, or -1 with

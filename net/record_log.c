@@ -249,6 +249,15 @@ recording_release(struct record_writer *writer, struct recording *recording)
 		STAILQ_INSERT_TAIL(&writer->finished, recording, dirty);
 }
 
+/* close(2) has failed: the file system may have lost what it had taken. */
+static void
+recording_say_unclosed(struct record_writer *writer, const char *path, int error)
+{
+	metrics_add(writer->metrics, COUNTER_LOG_FAILURES, 1);
+	if (notice_ration_take(&writer->ration, writer->now))
+		notice(NOTICE_ERROR, "%s: %s", path, strerror(error));
+}
+
 static void
 recording_close(struct record_writer *writer, struct recording *recording, struct op *op)
 {
@@ -270,9 +279,8 @@ recording_close(struct record_writer *writer, struct recording *recording, struc
 	if (recording->is_created) {
 		writer->writing = &recording->log;
 		writer->keep.current -= recording->log.part_size;
-		if (log_writer_close(writer->root, &recording->log) != 0 &&
-		    notice_ration_take(&writer->ration, writer->now))
-			notice(NOTICE_ERROR, "%s: %s", path, strerror(errno));
+		if (log_writer_close(writer->root, &recording->log) != 0)
+			recording_say_unclosed(writer, path, errno);
 	}
 	entry.lost = recording->dropped + closing->lost;
 	if (entry.lost > 0 && notice_ration_take(&writer->ration, writer->now))

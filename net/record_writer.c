@@ -277,6 +277,12 @@ record_writer_join(struct record_writer *writer)
 	pthread_join(writer->thread, NULL);
 }
 
+bool
+record_writer_index_complete(const struct record_writer *writer)
+{
+	return writer->index.used == 0 && !writer->index.lacks;
+}
+
 void
 record_writer_free(struct record_writer *writer)
 {

@@ -21,6 +21,9 @@ int record_writer_start(struct record_writer *writer);
 /* Wait for the thread's end. */
 void record_writer_join(struct record_writer *writer);
 
+/* After its end: is every connection in the index, if there is one? */
+bool record_writer_index_complete(const struct record_writer *writer);
+
 void record_writer_free(struct record_writer *writer);
 
 #endif

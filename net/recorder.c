@@ -379,6 +379,14 @@ recorder_finish(struct recorder *recorder)
 	return 0;
 }
 
+bool
+recorder_complete(const struct recorder *recorder)
+{
+	return metrics_get(recorder->metrics, COUNTER_LOST_BYTES) == 0 &&
+	       metrics_get(recorder->metrics, COUNTER_LOG_FAILURES) == 0 &&
+	       record_writer_index_complete(recorder->writer);
+}
+
 void
 recorder_free(struct recorder *recorder)
 {

@@ -51,6 +51,11 @@ int recorder_attach(struct recorder *recorder, struct tap *tap);
  * longer than the stall time (the caller then exits without waiting: call _exit(2)).
  */
 int recorder_finish(struct recorder *recorder);
+
+/* After that: is all that has passed in the logs, and every connection in the index? What is
+ * missing has been told. */
+bool recorder_complete(const struct recorder *recorder);
+
 void recorder_free(struct recorder *recorder);
 
 #endif

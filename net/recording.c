@@ -252,6 +252,7 @@ recording_close(struct observer *observer, enum close_reason reason, int64_t tim
 	    recorder, recording, OP_CLOSE, time, sizeof(struct op_close) + peers_room(info));
 	recording->closed = true;
 	if (op == NULL) { /* the writer can never be told: its log stays as it is */
+		metrics_add(recorder->metrics, COUNTER_LOG_FAILURES, 1);
 		notice(NOTICE_ERROR, "%s: no memory to close a log", recorder->root);
 		return;
 	}

@@ -200,7 +200,7 @@ start(struct netmirror *netmirror)
 static int
 finish(struct netmirror *netmirror)
 {
-	int status = 0;
+	int status = 0, logs;
 
 	/* Legs may be left that a further signal did not wait for. */
 	netmirror_stop(netmirror);
@@ -211,13 +211,14 @@ finish(struct netmirror *netmirror)
 	tally_set_tell(&netmirror->common.tallies);
 	if (netmirror->report != NULL)
 		status = answers_set_conclude(&netmirror->answers);
-	if (front_finish(&netmirror->front) == -1)
+	logs = front_finish(&netmirror->front);
+	if (logs == -1)
 		_exit(status > 0 ? status : 1);
 	report_free(netmirror->report);
 	answers_set_release(&netmirror->answers);
 	tally_set_release(&netmirror->common.tallies);
 	settings_release(&netmirror->settings);
-	return status;
+	return status > 0 ? status : logs;
 }
 
 int

@@ -139,6 +139,7 @@ main(int argc, char **argv)
 	static struct netrecord netrecord;
 	struct settings settings;
 	struct address_name name;
+	int status;
 
 	parse_arguments(&settings, argc, argv);
 	settings.front.capture.comment = settings.front.recorder.root;
@@ -155,8 +156,9 @@ main(int argc, char **argv)
 	if (service_run(&netrecord.front.service) == -1)
 		err(2, "poll");
 	proxy_free(netrecord.proxy);
-	if (front_finish(&netrecord.front) == -1)
+	status = front_finish(&netrecord.front);
+	if (status == -1)
 		_exit(1);
 	address_list_release(&netrecord.targets);
-	return 0;
+	return status;
 }

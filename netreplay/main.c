@@ -277,7 +277,8 @@ replay_run(struct netreplay *netreplay)
 	if (netreplay->play.recorder != NULL && recorder_finish(netreplay->play.recorder) == -1)
 		err(2, "logs are not complete");
 	status = finish_report(netreplay, began);
-	if (status == 0 && metrics_get(&netreplay->metrics, COUNTER_LOST_BYTES) > 0)
+	if (status == 0 && netreplay->play.recorder != NULL &&
+	    !recorder_complete(netreplay->play.recorder))
 		status = 1;
 	return status;
 }

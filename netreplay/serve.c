@@ -210,6 +210,8 @@ serve_run(const struct settings *settings, const struct logset *set)
 		notice(NOTICE_ERROR, "logs are not complete: %s", strerror(errno));
 		_exit(status > 0 ? status : 1); /* the writer may hang in the kernel */
 	}
+	if (status == 0 && serve.host.recorder != NULL && !recorder_complete(serve.host.recorder))
+		status = 1;
 	recorder_free(serve.host.recorder);
 	serve_release(&serve);
 	return status;

@@ -9,7 +9,8 @@ import pytest
 
 from harness import logs
 from harness.peers import Many, Server, connect, echo, exchange, get_nothing, hold, pattern, recv_all, recv_exactly, recv_until_end
-from harness.proc import BIN, run, wait_until
+from harness.netlog import con, data, end
+from harness.proc import BIN, Process, run, wait_until
 from harness.services import free_port
 
 
@@ -66,7 +67,7 @@ def test_full_disk_never_stops_traffic(netrecord, small_disk, folder, options):
             wait_until(lambda: 2 in logs.closed(root), "the new connection is recorded")
             assert logs.load(root, 1).size == ended.size, "a log that had ended was gone on with"
         server.wait_results(2)
-        nr.stop()
+        nr.stop(expect=1)
     closes = logs.closed(root)
     log = logs.load(root, 1)
     passed = rounds * chunk + len(b"the disk has room again")
@@ -95,7 +96,7 @@ def test_log_that_cannot_even_be_created(netrecord, root, folder):
             assert nr.said(r"log_\d+: .*[Nn]o space left"), nr.stderr
             (place / "ballast").unlink()
             assert exchange(nr.address, b"again") == b"again"
-            nr.stop()
+            nr.stop(expect=1)
         closes = logs.closed(place / "log")
         recorded = {n: log.bytes("s") for n, log in logs.load_all(place / "log").items()}
         assert [event["lost"] for _, event in sorted(closes.items())] == [0, 24, 24, 24, 0]
@@ -115,7 +116,7 @@ def test_full_disk_with_close_ends_the_connection(netrecord, small_disk):
             talk(sock, pattern(1, number * 50_000, 50_000))
     sock.close()
     wait_until(lambda: not logs.load(root, 1).cut, "the log ends at a whole record")
-    nr.stop()
+    nr.stop(expect=1)
     server.close(quiet=True)
     assert pattern(1, 0, 1 << 20).startswith(logs.load(root, 1).bytes("c"))
 
@@ -130,8 +131,51 @@ def test_logroot_that_becomes_unwritable(netrecord, folder):
         place.rmdir() if not any(place.iterdir()) else run("rm", "-r", place)
         assert exchange(nr.address, pattern(1, 0, 10_000)) == pattern(1, 0, 10_000)
         wait_until(lambda: metric(metrics, "lost_bytes") == 20_000, "20,000 bytes are counted as lost")
-        nr.stop(signal.SIGINT)
+        nr.stop(signal.SIGINT, expect=1)
     assert re.search(r"netrecord: .*log.*", nr.stderr.split("listening", 1)[1])
+
+
+FULL = 65536
+
+
+@pytest.fixture
+def full_index(logroot):
+    """An index as large as a file may be; the words in front of a command that see to that."""
+    Path(f"{logroot}_index.jsonl").write_bytes(b"\n" * FULL)
+    return "prlimit", f"--fsize={FULL}"
+
+
+def test_index_that_is_not_complete_is_no_success(netrecord, logroot, full_index):
+    with Server(echo) as server:
+        nr = netrecord(server.address, wrap=full_index)
+        assert exchange(nr.address, b"recorded") == b"recorded"
+        server.wait_results(1)
+        assert "the last connections are missing" in nr.stop(signal.SIGINT, expect=1)
+    assert logs.load(logroot, 1).bytes("s") == b"recorded"
+
+
+def test_index_of_a_mirror_that_is_not_complete(mirror, logroot, full_index):
+    with Server(echo) as server:
+        nm = mirror("-l", logroot, *map(str, server.address), "0", wrap=full_index)
+        assert exchange(nm.address, b"recorded") == b"recorded"
+        server.wait_results(1)
+        assert "the last connections are missing" in nm.stop(signal.SIGINT, expect=1)
+
+
+@pytest.mark.parametrize("serve", [(), ("--serve",)], ids=["client", "server"])
+def test_index_of_a_replay_that_is_not_complete(folder, logroot, full_index, serve):
+    said = [con(), data("c", 0, b"question"), data("s", 0, b"answer"), end("c", 0), end("s", 0)]
+    (folder / "played_1").write_bytes(b"".join(said))
+    words = [*full_index, BIN / "netreplay", "-r", logroot]
+    with Server(lambda sock, _: (recv_exactly(sock, 8), sock.sendall(b"answer"), recv_all(sock))) as server:
+        replay = Process([*words, *(serve or server.address), *(["0"] if serve else []), folder / "played_1"])
+        if serve:
+            (port,) = replay.wait_said(r"listening on \S+:(\d+)")
+            assert exchange(("127.0.0.1", int(port)), b"question") == b"answer"
+        else:
+            server.wait_results(1)
+        assert replay.wait() == 1, replay.stderr
+    assert "the last connections are missing" in replay.stderr
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +222,7 @@ def test_hanging_disk_never_stops_traffic(hanging, folder):
             talk(sock, b"after")
         wait_until(lambda: 1 in logs.closed(root), "the index is written once the disk works again")
         server.wait_results(2)
-        nr.stop()
+        nr.stop(expect=1)
     log = logs.load(root, 1)
     assert not log.cut
     assert (b"before" + pattern(1, 0, total)).startswith(log.bytes("c"))
