@@ -55,6 +55,15 @@ taken_by_other_kind(const struct log_root *root, uint64_t n)
 }
 
 int
+log_root_remove_other(const struct log_root *root, uint64_t n, unsigned part)
+{
+	char name[ROOT_NAME_MAX];
+
+	root_name(root, n, part, !root->gzip, name, sizeof(name));
+	return unlinkat(root->directory, name, 0);
+}
+
+int
 log_writer_create(struct log_root *root, struct log_writer *log)
 {
 	char name[ROOT_NAME_MAX];

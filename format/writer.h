@@ -81,6 +81,10 @@ char *log_root_path(
 /* Delete a finished part. Returns 0, or -1 with errno. */
 int log_root_remove(const struct log_root *root, uint64_t n, unsigned part);
 
+/* Delete the same part as a log of the other kind, plain or .gz: what a command has made of it.
+ * Returns 0, or -1 with errno. */
+int log_root_remove_other(const struct log_root *root, uint64_t n, unsigned part);
+
 /* Open <root>_index.jsonl for reading and appending, mode 0600, created if missing. Returns the
  * caller's descriptor, or -1 with errno. */
 int log_root_open_index(const struct log_root *root);

@@ -52,19 +52,35 @@ record_keep_add(struct record_keep *keep, const struct log_part *part)
 	STAILQ_INSERT_TAIL(&keep->parts, kept, next);
 }
 
+static void
+keep_say_failed(const struct record_keep *keep, const struct log_part *part, int error)
+{
+	char path[PATH_MAX];
+
+	log_root_path(keep->root, part->n, part->part, path, sizeof(path));
+	notice(NOTICE_WARNING, "%s: not deleted: %s", path, strerror(error));
+}
+
+/*
+ * The -x command, or somebody else, may have moved the part away, or made a .gz of it. A gzip(1)
+ * that is still at it has both names: that of the part goes first, for the other is made before it
+ * is taken away.
+ */
+static void
+keep_delete(const struct record_keep *keep, const struct log_part *part)
+{
+	if (log_root_remove(keep->root, part->n, part->part) != 0 && errno != ENOENT)
+		keep_say_failed(keep, part, errno);
+	if (log_root_remove_other(keep->root, part->n, part->part) != 0 && errno != ENOENT)
+		keep_say_failed(keep, part, errno);
+}
+
 void
 record_keep_enforce(struct record_keep *keep)
 {
 	while (keep->limit > 0 && keep->finished + keep->current > keep->limit &&
 	       !STAILQ_EMPTY(&keep->parts)) {
-		const struct log_part *oldest = &STAILQ_FIRST(&keep->parts)->part;
-		/* ENOENT: somebody, perhaps the -x command, has moved it away. */
-		if (log_root_remove(keep->root, oldest->n, oldest->part) != 0 && errno != ENOENT) {
-			char path[PATH_MAX];
-			int error = errno;
-			log_root_path(keep->root, oldest->n, oldest->part, path, sizeof(path));
-			notice(NOTICE_WARNING, "%s: not deleted: %s", path, strerror(error));
-		}
+		keep_delete(keep, &STAILQ_FIRST(&keep->parts)->part);
 		keep_forget_oldest(keep);
 	}
 }

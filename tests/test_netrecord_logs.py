@@ -219,6 +219,26 @@ def test_keep_without_rotate_deletes_whole_logs(netrecord, logroot):
     assert left[1:] == list(range(left[1], 22))
 
 
+@pytest.mark.parametrize("command", ["gzip", "gzip -k"])
+def test_keep_deletes_parts_that_were_compressed(netrecord, logroot, folder, command):
+    """Also those of which both are there, as while gzip(1) is at work."""
+    script = folder / "script"
+    script.write_text(f'#!/bin/sh\nexec {command} "$1"\n')
+    script.chmod(0o755)
+    with Server(echo) as server:
+        nr = netrecord(server.address, "--rotate", "20k", "--keep", "60k", "-x", script)
+        with connect(nr.address) as sock:
+            for _ in range(100):
+                data = os.urandom(3000)  # that no .gz is smaller
+                sock.sendall(data)
+                assert recv_exactly(sock, 3000) == data
+        server.wait_results(1)
+        nr.stop()
+    left = list(folder.glob("log_1*"))
+    assert 0 < sum(path.stat().st_size for path in left) <= (2 if "-k" in command else 1) * 64 * 1024, left
+    assert not {"log_1", "log_1.gz"} & {path.name for path in left}
+
+
 def stored(logroot):
     total = 0
     for paths in logs.parts(logroot).values():
