@@ -132,6 +132,8 @@ listen_one(struct listener *listener, const char *bind, const char *port, int fa
 		reason = address_split(port, &name);
 	else
 		reason = address_join(bind, port, &name);
+	if (reason == NULL && bind[0] != '\0' && name.host[0] == '\0')
+		reason = "no address";
 	if (reason == NULL)
 		return listener_bind(listener, &name, family, context);
 	notice(NOTICE_ERROR, "cannot listen on %s%s%s: %s", bind, bind[0] != '\0' ? " " : "port ",
@@ -145,8 +147,14 @@ options_listen(struct listener *listener, char *const *binds, size_t bind_count,
 {
 	if (bind_count == 0)
 		return listen_one(listener, "", port, family, context);
-	for (size_t i = 0; i < bind_count; i++)
+	for (size_t i = 0; i < bind_count; i++) {
+		/* an unset variable of a shell must not mean all addresses */
+		if (binds[i][0] == '\0') {
+			notice(NOTICE_ERROR, "--bind: no address");
+			return -1;
+		}
 		if (listen_one(listener, binds[i], port, family, context) == -1)
 			return -1;
+	}
 	return 0;
 }

@@ -4,6 +4,7 @@ import string
 
 import pytest
 
+from harness.netlog import SAMPLE
 from harness.proc import BIN, TOP, run
 
 NETLOG = ["list", "show", "check", "diff", "stat", "pcap", "json", "html", "cut", "merge", "redact", "import"]
@@ -43,6 +44,24 @@ def explained(name):
             letter, long, optional, value = found.groups()
             options[long] = (letter, "optional" if optional else "required" if value else "no")
     return options
+
+
+LISTENERS = {
+    "netrecord": ["netrecord", "127.0.0.1", "9", "0", "{folder}/log"],
+    "netmirror": ["netmirror", "127.0.0.1", "9", "0"],
+    "netreplay --serve": ["netreplay", "--serve", "0", "{folder}/played_1"],
+}
+
+
+@pytest.mark.parametrize("empty", ["", "[]"])
+@pytest.mark.parametrize("words", LISTENERS.values(), ids=LISTENERS.keys())
+def test_empty_bind_address_does_not_mean_all(folder, words, empty):
+    """As an unset variable of a shell gives it, also beside a good one."""
+    (folder / "played_1").write_bytes(b"".join(SAMPLE))
+    command, *words = [word.format(folder=folder) for word in words]
+    for binds in (["-b", empty], ["-b", "127.0.0.1", "-b", empty]):
+        done = run(BIN / command, *binds, *words, check=False)
+        assert done.returncode == 2 and b"no address" in done.stderr, done
 
 
 @pytest.mark.parametrize("name", TABLES)
