@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -43,6 +44,9 @@ check_port(const char *port)
 		strtonum(port, 0, 65535, &error);
 		if (error != NULL)
 			return "port is not in 0..65535";
+	} else if (!isalnum((unsigned char)port[0])) {
+		/* getaddrinfo(3) takes " 70000" and "+70000" as numbers, modulo 65536 */
+		return "port is neither a number nor a service's name";
 	}
 	return NULL;
 }

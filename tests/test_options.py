@@ -49,7 +49,7 @@ def explained(name):
 LISTENERS = {
     "netrecord": ["netrecord", "127.0.0.1", "9", "0", "{folder}/log"],
     "netmirror": ["netmirror", "127.0.0.1", "9", "0"],
-    "netreplay --serve": ["netreplay", "--serve", "0", "{folder}/played_1"],
+    "netreplay --serve": ["netreplay --serve", "0", "{folder}/played_1"],
 }
 
 
@@ -60,8 +60,24 @@ def test_empty_bind_address_does_not_mean_all(folder, words, empty):
     (folder / "played_1").write_bytes(b"".join(SAMPLE))
     command, *words = [word.format(folder=folder) for word in words]
     for binds in (["-b", empty], ["-b", "127.0.0.1", "-b", empty]):
-        done = run(BIN / command, *binds, *words, check=False)
+        done = run(*program(command), *binds, *words, check=False)
         assert done.returncode == 2 and b"no address" in done.stderr, done
+
+
+@pytest.mark.parametrize("port", [" 70000", "+70001", "-1", "65536", "80 "])
+@pytest.mark.parametrize("words", LISTENERS.values(), ids=LISTENERS.keys())
+def test_port_does_not_wrap(folder, words, port):
+    (folder / "played_1").write_bytes(b"".join(SAMPLE))
+    command, *words = [port if word == "0" else word.format(folder=folder) for word in words]
+    done = run(*program(command), "--", *words, check=False)
+    assert done.returncode == 2 and b"cannot listen on" in done.stderr, done
+
+
+@pytest.mark.parametrize("port", [" 70000", "+70001", "-1", "65536"])
+def test_port_of_a_server_does_not_wrap(folder, port):
+    for server in (["127.0.0.1", port], [f"127.0.0.1:{port}"]):
+        done = run(BIN / "netrecord", "--", *server, "0", folder / "log", check=False)
+        assert done.returncode == 2 and b"server 127.0.0.1" in done.stderr, done
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -30,6 +30,7 @@ test_split(void)
 	EXPECT(split("localhost", "", "") != NULL);
 	EXPECT(split("localhost:", "", "") != NULL);
 	EXPECT(split("localhost:65536", "", "") != NULL);
+	EXPECT(split("localhost:+70000", "", "") != NULL);
 	EXPECT(split("::1:80", "", "") != NULL);
 	EXPECT(split("[::1]80", "", "") != NULL);
 	EXPECT(split("[::1", "", "") != NULL);
@@ -47,7 +48,11 @@ test_join(void)
 
 	EXPECT(address_join("[::1]", "80", &name) == NULL && strcmp(name.host, "::1") == 0);
 	EXPECT(address_join("::1", "80", &name) == NULL && strcmp(name.host, "::1") == 0);
-	EXPECT(address_join("h", "-1", &name) == NULL); /* a service name, which will not resolve */
+	EXPECT(address_join("h", "3com-tsmux", &name) == NULL); /* a service's name */
+	EXPECT(address_join("h", "-1", &name) != NULL);
+	EXPECT(address_join("h", "+80", &name) != NULL);
+	EXPECT(address_join("h", " 80", &name) != NULL);
+	EXPECT(address_join("h", "\t80", &name) != NULL);
 	EXPECT(address_join("h", "99999", &name) != NULL);
 	EXPECT(address_join("h", "", &name) != NULL);
 }
