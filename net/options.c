@@ -30,7 +30,7 @@ options_common(int option, int *family, int *verbose)
 	}
 }
 
-bool
+void
 options_help(int option, const char *usage)
 {
 	if (option == 'h')
@@ -38,8 +38,10 @@ options_help(int option, const char *usage)
 	else if (option == 'V')
 		printf("%s %s\n", getprogname(), VERSION_TEXT);
 	else
-		return false;
-	return true;
+		return;
+	if (fflush(stdout) != 0)
+		notice_exit("standard output: %s", strerror(errno));
+	exit(0);
 }
 
 void

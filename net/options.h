@@ -39,8 +39,9 @@
  * it was one of them. */
 bool options_common(int option, int *family, int *verbose);
 
-/* Print `usage` for -h, the version for -V. Returns whether it was one of them: the run is over. */
-bool options_help(int option, const char *usage);
+/* For -h print `usage`, for -V the version, and end with status 0, or 2 if that cannot be written.
+ * Returns if it was none of them. */
+void options_help(int option, const char *usage);
 
 /* Report what getopt_long(3) has just refused; see format/complaint.h. */
 void options_unknown(int mark, char *const *argv, const struct option *options);

@@ -160,8 +160,7 @@ parse_capture_option(struct settings *settings, int option, char *value)
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
-	if (options_help(option, usage_text))
-		exit(0);
+	options_help(option, usage_text);
 	if (parse_comparison(settings, option, value) ||
 	    parse_capture_option(settings, option, value))
 		return;

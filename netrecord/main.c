@@ -44,8 +44,7 @@ struct netrecord {
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
-	if (options_help(option, usage_text))
-		exit(0);
+	options_help(option, usage_text);
 	if (option == 'w')
 		settings->front.capture.path = value;
 	else if (front_option(&settings->front, option, value) == -1)

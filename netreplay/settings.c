@@ -274,8 +274,7 @@ parse_comparison(struct settings *settings, int option, char *value)
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
-	if (options_help(option, help_text))
-		exit(0);
+	options_help(option, help_text);
 	if (options_common(option, &settings->family, &settings->verbose) ||
 	    parse_quantity(settings, option, value) || parse_comparison(settings, option, value))
 		return;

@@ -146,8 +146,7 @@ parse_provider_option(struct settings *settings, struct given *given, int option
 static void
 parse_option(struct settings *settings, int option, char *value)
 {
-	if (options_help(option, usage_text))
-		exit(0);
+	options_help(option, usage_text);
 	if (options_common(option, &settings->family, &settings->verbose))
 		return;
 	switch (option) {

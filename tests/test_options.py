@@ -1,6 +1,7 @@
 """What --help says, what the manual says and what is accepted are the same, for all commands."""
 import re
 import string
+import subprocess
 
 import pytest
 
@@ -83,6 +84,15 @@ def test_port_of_a_server_does_not_wrap(folder, port):
 @pytest.mark.parametrize("name", TABLES)
 def test_help_names_what_is_accepted(name):
     assert explained(name) == accepted(name)
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in TABLES}))
+def test_help_that_cannot_be_written_is_no_success(name, option):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BIN / name, option], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2, done
+    assert done.stderr.decode() == f"{name}: standard output: No space left on device\n"
 
 
 @pytest.mark.parametrize("name", [*TABLES, "netlog"])
