@@ -81,3 +81,17 @@ def test_damaged_log_is_counted_as_far_as_it_goes(folder):
     assert result.returncode == 1
     shown = fields(result.stdout.decode())
     assert (shown["ended"], shown["records"]) == ("damaged 1", "7")
+
+
+def test_bytes_that_are_not_there_are_not_counted(folder):
+    # a length of 2^64 - 1, of which two would make less than one
+    for n in (1, 2):
+        write(folder / f"log_{n}", b"".join([con(0), data("c", 0.1, b"hello"), b"s 0.200000 18446744073709551615\nabc"]))
+    result = run("stat", folder / "log")
+    shown = fields(result.stdout.decode())
+    assert result.returncode == 1
+    assert (shown["ended"], shown["records"], shown["turns"]) == ("damaged 2", "4", "0")
+    assert shown["client bytes"].startswith("10 in 2 records")
+    assert shown["server bytes"].startswith("0 in 0 records")
+    write(folder / "cut_1", b"".join([con(0), data("c", 0.5, b"hello"), b"s 2.000000 7\nabc"]))
+    assert fields(run("stat", folder / "cut_1").stdout.decode())["time"] == "500.00 ms"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/histogram.h"
+#include "format/netlog/summary.h"
 #include "format/netlog/text.h"
 #include "format/turn.h"
 #include "format/units.h"
@@ -74,20 +75,6 @@ tally_merge(struct tally *into, const struct tally *from)
 	histogram_merge(into->durations, from->durations);
 }
 
-static void
-tally_record(struct tally *tally, const struct record *record, int64_t clock)
-{
-	tally->records++;
-	if (clock < tally->begin)
-		tally->begin = clock;
-	if (clock > tally->end)
-		tally->end = clock;
-	if (record->type == RECORD_DATA) {
-		tally->bytes[record->side] += record->size;
-		tally->chunks[record->side]++;
-	}
-}
-
 static enum ending
 ending_of(const struct record *record)
 {
@@ -96,34 +83,54 @@ ending_of(const struct record *record)
 	return record->side == SIDE_CLIENT ? END_CLIENT_ERR : END_SERVER_ERR;
 }
 
+/* One log being counted. */
+struct count {
+	struct tally *tally;
+	int64_t shift; /* what is added to its times */
+	enum ending ending;
+	struct turn_tracker turns;
+};
+
+static void
+record_count(void *context, const struct record *record)
+{
+	struct count *count = context;
+	struct tally *tally = count->tally;
+	int64_t clock = record->time + count->shift, response;
+
+	tally->records++;
+	if (clock < tally->begin)
+		tally->begin = clock;
+	if (clock > tally->end)
+		tally->end = clock;
+	if (record->type == RECORD_DATA) {
+		tally->bytes[record->side] += record->size;
+		tally->chunks[record->side]++;
+	} else if (record->type != RECORD_CON) {
+		count->ending = ending_of(record);
+	}
+	if (turn_tracker_add(&count->turns, record, &response)) {
+		tally->turns++;
+		histogram_add(tally->responses, response);
+	}
+}
+
 /* Count one log; returns the exit status. `clocked` says whether its wall clock counts. */
 static int
 tally_log(struct tally *tally, const struct logset_item *item, bool clocked)
 {
+	struct count count = {.tally = tally, .ending = END_NONE};
 	struct reader *reader = log_open(item);
-	int64_t shift = clocked ? item->entry.start - item->entry.time : 0;
-	enum ending ending = END_NONE;
-	enum reader_status status;
-	struct turn_tracker turns;
-	struct record record;
-	int64_t response;
 	int result;
 
 	if (reader == NULL)
 		return STATUS_ERROR;
-	turn_tracker_init(&turns);
-	while ((status = reader_next(reader, &record)) == READER_RECORD) {
-		tally_record(tally, &record, record.time + shift);
-		if (record.type == RECORD_HUP || record.type == RECORD_ERR)
-			ending = ending_of(&record);
-		if (turn_tracker_add(&turns, &record, &response)) {
-			tally->turns++;
-			histogram_add(tally->responses, response);
-		}
-	}
-	result = log_finished(reader, status);
+	if (clocked)
+		count.shift = item->entry.start - item->entry.time;
+	turn_tracker_init(&count.turns);
+	result = log_finished(reader, summary_pass(reader, record_count, &count));
 	tally->logs++;
-	tally->endings[result == STATUS_OK ? ending : END_DAMAGED]++;
+	tally->endings[result == STATUS_OK ? count.ending : END_DAMAGED]++;
 	if (item->indexed)
 		tally->lost += item->entry.lost;
 	if (tally->end >= tally->begin)

@@ -1,11 +1,34 @@
 #include "format/netlog/summary.h"
 
 #include <stdio.h>
-#include <string.h>
+
+enum reader_status
+summary_pass(
+    struct reader *reader, void (*whole)(void *context, const struct record *record), void *context)
+{
+	enum reader_status status;
+	struct record record, last = {.size = 0};
+	uint64_t last_offset = 0;
+	bool pending = false;
+
+	/* a record is known to be whole only when what follows it was looked at */
+	while ((status = reader_next(reader, &record)) == READER_RECORD) {
+		if (pending)
+			whole(context, &last);
+		last = record;
+		last_offset = reader_offset(reader);
+		pending = true;
+	}
+	if (pending && reader_whole(reader) > last_offset)
+		whole(context, &last);
+	return status;
+}
 
 static void
-summary_count(struct summary *summary, const struct record *record)
+summary_count(void *context, const struct record *record)
 {
+	struct summary *summary = context;
+
 	if (summary->records == 0)
 		summary->begin = record->time;
 	summary->records++;
@@ -21,25 +44,13 @@ int
 summary_read(struct summary *summary, const struct logset_item *item)
 {
 	struct reader *reader = logset_reader(item);
-	struct record record, last = {.size = 0};
-	uint64_t last_offset = 0;
-	bool pending = false;
 
 	*summary = (struct summary){.records = 0};
 	if (reader == NULL)
 		return -1;
-	/* a record is known to be whole only when what follows it was looked at */
-	while ((summary->status = reader_next(reader, &record)) == READER_RECORD) {
-		if (pending)
-			summary_count(summary, &last);
-		last = record;
-		last_offset = reader_offset(reader);
-		pending = true;
-	}
+	summary->status = summary_pass(reader, summary_count, summary);
 	summary->error = reader_error(reader);
 	summary->whole = reader_whole(reader);
-	if (pending && summary->whole > last_offset)
-		summary_count(summary, &last);
 	if (summary->status != READER_END)
 		snprintf(summary->message, sizeof(summary->message), "%s", reader_message(reader));
 	reader_free(reader);
