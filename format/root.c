@@ -214,6 +214,23 @@ log_root_open_index(const struct log_root *root)
 	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 }
 
+int
+log_root_continue_index(const struct log_root *root)
+{
+	int fd = log_root_open_index(root);
+	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	char last = '\n';
+
+	if (size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n' &&
+	    write(fd, "\n", 1) != 1) {
+		int error = errno;
+		close(fd);
+		errno = error;
+		fd = -1;
+	}
+	return fd;
+}
+
 char *
 log_root_path(const struct log_root *root, uint64_t n, unsigned part, char *buffer, size_t size)
 {

@@ -89,6 +89,9 @@ int log_root_remove_other(const struct log_root *root, uint64_t n, unsigned part
  * caller's descriptor, or -1 with errno. */
 int log_root_open_index(const struct log_root *root);
 
+/* The same for who writes whole lines: one that a crash has left unfinished is ended first. */
+int log_root_continue_index(const struct log_root *root);
+
 /* Create the next free log (O_EXCL, mode 0600; a number that is taken in any spelling is passed
  * over). Returns 0, or -1 with errno; `log->n` is then the number it would have had, which no other
  * log gets (but after EMFILE and ENFILE, when it may be tried again). */

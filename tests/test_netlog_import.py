@@ -1,4 +1,5 @@
 """netlog import: captures of known packets become the logs that they should."""
+import json
 import stat
 
 import pytest
@@ -103,6 +104,16 @@ def test_never_overwrites(folder):
     whole(logs.load(folder / "out", 2))
     assert (folder / "out_2.gz").exists()
     assert len({entry["run"] for entry in logs.index(folder / "out")}) == 2
+
+
+def test_index_that_ends_in_mid_line_loses_nothing(folder):
+    path = packets.write(folder / "in.pcap", packets.pcap(talk().packets))
+    unfinished = '{"event":"open","n":1,"sta'
+    (folder / "out_index.jsonl").write_text(unfinished)
+    good("import", path, folder / "out")
+    first, rest = (folder / "out_index.jsonl").read_text().split("\n", 1)
+    assert first == unfinished
+    assert [json.loads(line)["event"] for line in rest.splitlines()] == ["open", "close"]
 
 
 def test_default_logroot(folder):

@@ -1,4 +1,5 @@
 """netlog merge: recordings joined under one logroot, on one clock."""
+import json
 import os
 import stat
 
@@ -94,6 +95,21 @@ def test_nothing_is_overwritten(folder):
     assert (folder / "new_8").read_bytes() == b"".join(SAMPLE)
     assert "merged into itself" in refused("merge", "-o", folder / "a", folder / "a")
     assert (folder / "new_1").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("command", [["merge"], ["redact", "-q", "-e", "x"]])
+def test_index_that_ends_in_mid_line_loses_nothing(folder, command):
+    # as a recorder that was killed may leave it
+    write(folder / "a_1")
+    (folder / "a_index.jsonl").write_text(entry(1, "2026-11-20T10:00:00.000000Z", 0.1, log="a_1"))
+    unfinished = '{"event":"open","n":1,"sta'
+    (folder / "new_index.jsonl").write_text(unfinished)
+    good(*command, "-o", folder / "new", folder / "a")
+    first, rest = (folder / "new_index.jsonl").read_text().split("\n", 1)
+    assert first == unfinished
+    assert [json.loads(line)["event"] for line in rest.splitlines()] == ["open", "close"]
+    good(*command, "-o", folder / "new", folder / "a")
+    assert (folder / "new_index.jsonl").read_text().count("\n") == 5
 
 
 def test_whole_records_of_damaged_logs_are_merged(folder):

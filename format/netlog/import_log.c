@@ -94,7 +94,7 @@ import_root_open(const char *name, bool gzip)
 		warn("%s", text_name(name));
 		goto free_root;
 	}
-	root->index = log_root_open_index(root->root);
+	root->index = log_root_continue_index(root->root);
 	if (root->index < 0) {
 		warn("%s: index", text_name(name));
 		goto close_root;

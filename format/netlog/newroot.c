@@ -145,7 +145,7 @@ line_write(struct newroot *newroot, const struct index_entry *entry)
 	size_t length = index_encode(entry, line, sizeof(line));
 
 	if (newroot->index < 0)
-		newroot->index = log_root_open_index(newroot->root);
+		newroot->index = log_root_continue_index(newroot->root);
 	if (newroot->index < 0)
 		return -1;
 	/* one write(2) a line: another process may append to the index too */
