@@ -7,6 +7,7 @@
 #define NANOSECONDS_PER_SECOND 1000000000
 #define NANOSECONDS_PER_MICROSECOND 1000
 #define MICROSECONDS_PER_SECOND 1000000
+#define SECONDS_MOST (INT64_MAX / NANOSECONDS_PER_SECOND)
 
 /* What is left to be read of a header. */
 struct cursor {
@@ -39,9 +40,13 @@ record_type_name(enum record_type type)
 static char *
 encode_time(char *at, int64_t time)
 {
-	int64_t seconds = time / NANOSECONDS_PER_SECOND;
-	int64_t rest = time % NANOSECONDS_PER_SECOND;
+	const int64_t least = -SECONDS_MOST * NANOSECONDS_PER_SECOND; /* that can be read back */
+	int64_t seconds, rest;
 
+	if (time < least)
+		time = least;
+	seconds = time / NANOSECONDS_PER_SECOND;
+	rest = time % NANOSECONDS_PER_SECOND;
 	/* the fraction counts upwards from the integer, which carries the sign alone: see
 	 * record_decode() */
 	if (rest < 0) {
@@ -116,7 +121,7 @@ decode_time(struct cursor *cursor, int64_t *time)
 	uint64_t seconds, microseconds;
 	const char *fraction;
 	int64_t whole;
-	int count = decode_digits(cursor, INT64_MAX / NANOSECONDS_PER_SECOND - 2, &seconds);
+	int count = decode_digits(cursor, (uint64_t)SECONDS_MOST, &seconds);
 
 	if (count < 0)
 		return "time too large";
@@ -128,8 +133,9 @@ decode_time(struct cursor *cursor, int64_t *time)
 	if (count != 6 && (count != 7 || *fraction == '0'))
 		return "the time's fraction is not 6 digits long";
 	whole = (int64_t)seconds;
-	*time = (negative ? -whole : whole) * NANOSECONDS_PER_SECOND +
-		(int64_t)microseconds * NANOSECONDS_PER_MICROSECOND;
+	if (__builtin_add_overflow((negative ? -whole : whole) * NANOSECONDS_PER_SECOND,
+		(int64_t)microseconds * NANOSECONDS_PER_MICROSECOND, time))
+		return "time too large";
 	return NULL;
 }
 

@@ -25,7 +25,7 @@ test_encode(void)
 	EXPECT(strcmp(encoded(SIDE_CLIENT, RECORD_DATA, INT64_MAX, UINT64_MAX),
 		   "c 9223372036.854775 18446744073709551615\n") == 0);
 	EXPECT(strcmp(encoded(SIDE_CLIENT, RECORD_DATA, INT64_MIN, UINT64_MAX),
-		   "c -9223372037.145224 18446744073709551615\n") == 0);
+		   "c -9223372036.000000 18446744073709551615\n") == 0);
 }
 
 static struct record
@@ -66,6 +66,8 @@ test_decode_2010(void)
 	EXPECT(decoded("c -1.100000 con").time == -900000000);
 	EXPECT(decoded("c 0.1000000 6").time == 1000000000);
 	EXPECT(decoded("c -0.500000 6").time == 500000000);
+	EXPECT(decoded("c 9223372034.2854775 6").time == INT64_MAX - INT64_MAX % 1000);
+	EXPECT(decoded("c -9223372036.9999999 6").time == -9223372026000001000);
 }
 
 static void
@@ -77,7 +79,8 @@ test_decode_refuses(void)
 	    "c +0.000000 con", "c --1.000000 con", "c 0.-00001 con", "c 0.000000 CON",
 	    "c 0.000000 conx", "c 0.000000 co", "c 0.000000 con ", "c 0.000000 +1", "c 0.000000 -1",
 	    "c 0.000000 1 ", "c 0.000000 1x", "c 0.000000 0x10", "c 0.000000 1.5", "s 0.000000 con",
-	    "c 0,000000 1", "c 9223372036.000000 1", "c 99999999999999999999.000000 1",
+	    "c 0,000000 1", "c 9223372037.000000 1", "c 9223372036.854776 1",
+	    "c 9223372034.9999999 1", "c -9223372037.999999 1", "c 99999999999999999999.000000 1",
 	    "C 0.000000 con", " c 0.000000 con"};
 	struct record record;
 
@@ -97,7 +100,7 @@ static void
 test_round_trip(void)
 {
 	static const int64_t times[] = {0, 1000, 999999000, -1000, -999999000, -1000000000,
-	    9223372034000000000, -9223372034000000000};
+	    INT64_MAX - INT64_MAX % 1000, -9223372036000000000};
 	char header[RECORD_HEADER_MAX];
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
