@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "format/times.h"
+
 /* One log that has not ended. */
 struct lane {
 	size_t item;
@@ -23,25 +25,18 @@ struct timeline {
 	bool ahead;  /* `current` is its next record already */
 };
 
-/* Sums of times from damaged logs stay at the ends of what 64 bits hold. */
-static int64_t
-add_times(int64_t a, int64_t b)
+int64_t
+timeline_clock(const struct logset_item *item, int64_t time)
 {
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
-	return sum;
+	if (!item->indexed || item->entry.start == 0)
+		return time;
+	return times_add(item->entry.start, times_subtract(time, item->entry.time));
 }
 
 static int64_t
 clock_of(const struct timeline *timeline, size_t item, int64_t time)
 {
-	const struct logset_item *log = &timeline->set->items[item];
-
-	if (!log->indexed || log->entry.start == 0)
-		return time;
-	return add_times(time, add_times(log->entry.start, -log->entry.time));
+	return timeline_clock(&timeline->set->items[item], time);
 }
 
 static bool

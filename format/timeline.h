@@ -16,6 +16,9 @@ struct timeline_event {
 				  if there was no memory for it (READER_FAILED, errno is set) */
 };
 
+/* A time of a log on the clock that all logs share. */
+int64_t timeline_clock(const struct logset_item *item, int64_t time);
+
 /* A timeline over `set`, which must outlive it. Logs whose start the index knows are opened only
  * when their time comes. Returns NULL with errno. */
 struct timeline *timeline_new(const struct logset *set);

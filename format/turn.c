@@ -1,5 +1,7 @@
 #include "format/turn.h"
 
+#include "format/times.h"
+
 void
 turn_tracker_init(struct turn_tracker *tracker)
 {
@@ -20,6 +22,8 @@ turn_tracker_add(struct turn_tracker *tracker, const struct record *record, int6
 		return false;
 	tracker->waiting = false;
 	/* times of a damaged or edited log may go backwards */
-	*response = record->time > tracker->last_sent ? record->time - tracker->last_sent : 0;
+	*response = record->time > tracker->last_sent
+			? times_subtract(record->time, tracker->last_sent)
+			: 0;
 	return true;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/times.h"
 #include "format/turn.h"
 
 /* What a log tells besides bytes. */
@@ -300,7 +301,8 @@ comparison_tell(const struct comparison *comparison, const struct difference_res
 	    .reason = comparison->reason[0] != '\0' ? comparison->reason : NULL,
 	    .differences = result->differences,
 	    .compared = result->compared,
-	    .duration = events->end > events->begin ? events->end - events->begin : 0};
+	    .duration =
+		events->end > events->begin ? times_subtract(events->end, events->begin) : 0};
 
 	if (comparison->config->report == NULL)
 		return 0;

@@ -9,6 +9,7 @@
 #include "format/netlog/text.h"
 #include "format/netlog/window.h"
 #include "format/spool.h"
+#include "format/timeline.h"
 
 #define WAITING_MOST                                                                               \
 	1024 /* records that wait for what follows; the oldest is given up beyond that */
@@ -239,7 +240,6 @@ record_look(struct growing *growing, const struct show *show)
 enum reader_status
 growing_look(struct growing *growing, const struct show *show, int64_t *clock)
 {
-	const struct index_entry *entry = &growing->item.entry;
 	enum reader_status status;
 
 	/* what is known to be all is not looked behind: its files may be gone */
@@ -257,9 +257,7 @@ growing_look(struct growing *growing, const struct show *show, int64_t *clock)
 	}
 	growing->in_payload = false;
 	record_add(growing, show);
-	*clock = growing->record.time;
-	if (growing->item.indexed)
-		*clock += entry->start - entry->time;
+	*clock = timeline_clock(&growing->item, growing->record.time);
 	return READER_RECORD;
 }
 

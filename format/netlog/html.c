@@ -23,6 +23,7 @@
 #include "format/netlog/html_page.h"
 #include "format/netlog/text.h"
 #include "format/timeline.h"
+#include "format/times.h"
 #include "format/turn.h"
 #include "format/units.h"
 
@@ -121,20 +122,15 @@ tail_put(const struct html *html)
 	html_page_end();
 }
 
-/* Microseconds since the first record; times of damaged logs stay at the ends of what 64 bits hold.
- */
+/* Microseconds since the first record. */
 static long long
 time_since_base(struct html *html, int64_t time)
 {
-	int64_t since;
-
 	if (!html->based) {
 		html->based = true;
 		html->base = time;
 	}
-	if (__builtin_sub_overflow(time, html->base, &since))
-		since = time < html->base ? INT64_MIN : INT64_MAX;
-	return since / NANOSECONDS_PER_MICROSECOND;
+	return times_subtract(time, html->base) / NANOSECONDS_PER_MICROSECOND;
 }
 
 /* What stands before a row of "records". */

@@ -9,6 +9,7 @@
 #include "format/netlog/summary.h"
 #include "format/netlog/table.h"
 #include "format/netlog/text.h"
+#include "format/times.h"
 #include "format/units.h"
 
 enum column {
@@ -94,8 +95,8 @@ row_scan(struct table *table, const struct logset_item *item)
 	if (summary.records > 0 && !item->indexed)
 		table_set(table, COLUMN_START, text_seconds(summary.begin, text));
 	if (summary.records > 0)
-		table_set(
-		    table, COLUMN_DURATION, units_format_time(summary.end - summary.begin, time));
+		table_set(table, COLUMN_DURATION,
+		    units_format_time(times_subtract(summary.end, summary.begin), time));
 	cell_size(table, COLUMN_CLIENT_BYTES, summary.bytes[SIDE_CLIENT]);
 	cell_size(table, COLUMN_SERVER_BYTES, summary.bytes[SIDE_SERVER]);
 	status = log_status(summary.status, summary.error);

@@ -8,6 +8,7 @@
 #include "format/netlog/newroot.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
+#include "format/times.h"
 
 /* One recorder's run: where the zero of its logs' times lies on the wall clock. */
 struct run {
@@ -72,7 +73,7 @@ runs_collect(struct merge *merge)
 		}
 		if (entry->start < run->first_start) {
 			run->first_start = entry->start;
-			run->zero = entry->start - entry->time;
+			run->zero = times_subtract(entry->start, entry->time);
 		}
 	}
 	merge->base = merge->run_count > 0 ? INT64_MAX : 0;
@@ -91,8 +92,8 @@ log_place(struct merge *merge, struct source_log *log, size_t position)
 
 	*log = (struct source_log){.item = item, .position = position};
 	if (has_clock(item)) {
-		log->shift = run_find(merge, item->entry.run)->zero - merge->base;
-		log->begin = log->shift + item->entry.time;
+		log->shift = times_subtract(run_find(merge, item->entry.run)->zero, merge->base);
+		log->begin = times_add(item->entry.time, log->shift);
 		return 0;
 	}
 	if (merge->invocation->verbose > 0 && merge->run_count > 0)

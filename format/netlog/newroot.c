@@ -12,6 +12,7 @@
 #include "format/netlog/netlog.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
+#include "format/times.h"
 #include "format/writer.h"
 
 #define GZIP_LEVEL 6
@@ -121,8 +122,7 @@ records_copy(struct newlog *log, const struct logset_item *item, uint64_t whole,
 		return -1;
 	while (result == 0 && reader_next(reader, &record) == READER_RECORD &&
 	       reader_offset(reader) < whole) {
-		if (__builtin_add_overflow(record.time, shift, &record.time))
-			record.time = INT64_MAX;
+		record.time = times_add(record.time, shift);
 		result = sink_record(log->sink, &record);
 		if (result == 0)
 			result = payload_copy(log, reader, record.side, stream[record.side], copy);
@@ -162,7 +162,7 @@ index_write(struct newroot *newroot, const struct logset_item *item, const struc
 	bool closed = entry.closed;
 
 	entry.n = log->n;
-	entry.time += shift;
+	entry.time = times_add(entry.time, shift);
 	log_root_name(newroot->root, log->n, 0, entry.log, sizeof(entry.log));
 	entry.closed = false;
 	if (line_write(newroot, &entry) != 0)

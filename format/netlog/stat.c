@@ -8,6 +8,8 @@
 #include "format/histogram.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
+#include "format/timeline.h"
+#include "format/times.h"
 #include "format/turn.h"
 #include "format/units.h"
 
@@ -86,7 +88,8 @@ ending_of(const struct record *record)
 /* One log being counted. */
 struct count {
 	struct tally *tally;
-	int64_t shift; /* what is added to its times */
+	const struct logset_item *item;
+	bool clocked; /* its wall clock counts */
 	enum ending ending;
 	struct turn_tracker turns;
 };
@@ -96,7 +99,8 @@ record_count(void *context, const struct record *record)
 {
 	struct count *count = context;
 	struct tally *tally = count->tally;
-	int64_t clock = record->time + count->shift, response;
+	int64_t clock = count->clocked ? timeline_clock(count->item, record->time) : record->time;
+	int64_t response;
 
 	tally->records++;
 	if (clock < tally->begin)
@@ -119,14 +123,12 @@ record_count(void *context, const struct record *record)
 static int
 tally_log(struct tally *tally, const struct logset_item *item, bool clocked)
 {
-	struct count count = {.tally = tally, .ending = END_NONE};
+	struct count count = {.tally = tally, .item = item, .clocked = clocked, .ending = END_NONE};
 	struct reader *reader = log_open(item);
 	int result;
 
 	if (reader == NULL)
 		return STATUS_ERROR;
-	if (clocked)
-		count.shift = item->entry.start - item->entry.time;
 	turn_tracker_init(&count.turns);
 	result = log_finished(reader, summary_pass(reader, record_count, &count));
 	tally->logs++;
@@ -134,7 +136,7 @@ tally_log(struct tally *tally, const struct logset_item *item, bool clocked)
 	if (item->indexed)
 		tally->lost += item->entry.lost;
 	if (tally->end >= tally->begin)
-		histogram_add(tally->durations, tally->end - tally->begin);
+		histogram_add(tally->durations, times_subtract(tally->end, tally->begin));
 	reader_free(reader);
 	return result;
 }
@@ -203,7 +205,7 @@ static void
 tally_print(const struct tally *tally)
 {
 	char time[UNITS_TEXT_MAX];
-	int64_t span = tally->records > 0 ? tally->end - tally->begin : 0;
+	int64_t span = tally->records > 0 ? times_subtract(tally->end, tally->begin) : 0;
 	const char *comma = "";
 	uint64_t widest = 0;
 

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "format/netlog/text.h"
+#include "format/times.h"
 
 #define CLIENT_PORTS 16384 /* from that of SEGMENT_CLIENT on */
 
@@ -137,14 +138,6 @@ peers_find(struct traced *traced, size_t item, struct segment_peer peers[2], boo
 
 /* -- the server's answer to the client's wish -- */
 
-static int64_t
-time_after(int64_t time, int64_t duration)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(time, duration > 0 ? duration : 0, &sum) ? INT64_MAX : sum;
-}
-
 /*
  * When the server accepted or refused. Only the index of a closed connection knows; else it
  * accepted at once, but a log of nothing but its first record is that of a server that never did.
@@ -160,10 +153,10 @@ answer_plan(const struct traced *traced, struct connection *connection, int64_t 
 	if (!log->indexed) {
 		connection->refused = alone;
 	} else if (entry->closed && entry->connect >= 0) {
-		connection->due = time_after(clock, entry->connect);
+		connection->due = times_add(clock, entry->connect);
 	} else if (entry->closed && alone) {
 		connection->refused = true;
-		connection->due = time_after(clock, entry->duration);
+		connection->due = times_add(clock, entry->duration > 0 ? entry->duration : 0);
 		connection->pending = strcmp(entry->end, "refused") == 0;
 	}
 }

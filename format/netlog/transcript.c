@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "format/netlog/text.h"
+#include "format/timeline.h"
 #include "format/units.h"
 
 #define INDENT "    " /* no line of payload can pass for a header, which begins at the margin */
@@ -48,12 +49,11 @@ void
 transcript_begin(struct transcript *transcript, const struct transcript_line *line)
 {
 	const struct record *record = line->record;
-	const struct index_entry *entry = &line->item->entry;
 	char text[TEXT_TIME_MAX];
 
 	sgr(transcript, record->side == SIDE_CLIENT ? SGR_CLIENT : SGR_SERVER);
 	if (transcript->wall && line->item->indexed)
-		printf("%s ", text_wall(entry->start - entry->time + record->time, 6, text));
+		printf("%s ", text_wall(timeline_clock(line->item, record->time), 6, text));
 	printf("%-12s ", text_seconds(record->time, text));
 	if (transcript->column > 0)
 		printf("%-*s ", transcript->column, line->column);
