@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "format/times.h"
+
 struct cues {
 	struct reader *reader;
 	struct cue next;    /* what is known so far of the next cue */
@@ -81,9 +83,9 @@ cues_next(struct cues *cues, struct cue *cue)
 	cue->size = status == READER_RECORD ? record.size : 0;
 	cue->type = status == READER_RECORD ? types[record.type] : CUE_DONE;
 	if (status == READER_RECORD && record.time > cues->cause_time)
-		cue->after = record.time - cues->cause_time;
+		cue->after = times_subtract(record.time, cues->cause_time);
 	if (cues->cause_time > cues->cue_time)
-		cue->patience = cues->cause_time - cues->cue_time;
+		cue->patience = times_subtract(cues->cause_time, cues->cue_time);
 	if (status == READER_RECORD)
 		cues->cue_time = record.time;
 	if (cue->type == CUE_END)

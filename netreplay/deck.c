@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/times.h"
 #include "netreplay/steps.h"
 
 #define MEMORY ((size_t)16 * 1024 * 1024) /* for the openings of all logs */
@@ -53,7 +54,7 @@ scan_client_data(struct scan *scan, const struct record *record)
 	ssize_t size;
 
 	if (scan->client == 0)
-		scan->log->patience = record->time - scan->began;
+		scan->log->patience = times_subtract(record->time, scan->began);
 	scan->client += record->size;
 	while (scan->log->size < scan->limit && (size = reader_data(scan->reader, &piece)) > 0) {
 		/* At the beginning, or after a STARTTLS. */

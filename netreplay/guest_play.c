@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/times.h"
 #include "format/units.h"
 #include "netreplay/guest_private.h"
 
@@ -59,7 +60,7 @@ guest_scale(const struct guest *guest, int64_t time)
 		return 0;
 	if (settings->max_gap > 0 && time > settings->max_gap)
 		time = settings->max_gap;
-	return (int64_t)((double)time / settings->speed);
+	return times_divide(time, settings->speed);
 }
 
 /* The client will not send what the cue waits for. */
@@ -96,7 +97,7 @@ guest_is_due(struct guest *guest)
 		if (guest->base == 0)
 			guest->base =
 			    guest->received_at > guest->floor ? guest->received_at : guest->floor;
-		guest->due = guest->base + guest_scale(guest, guest->cue.after);
+		guest->due = times_add(guest->base, guest_scale(guest, guest->cue.after));
 		guest->floor = guest->due;
 	}
 	return guest->broken || guest->due <= guest_now(guest);
@@ -130,7 +131,7 @@ guest_reset(struct guest *guest)
 {
 	/* A reset would throw away what the kernel has not delivered yet. */
 	if (!guest->broken && guest->end.ops->unsent(&guest->end) > 0 &&
-	    guest_now(guest) < guest->floor + guest->host->settings->timeout)
+	    guest_now(guest) < times_add(guest->floor, guest->host->settings->timeout))
 		guest->due = guest_now(guest) + DRAIN;
 	else
 		guest_finish(guest, NULL, true);
@@ -200,7 +201,7 @@ guest_deadline(const struct guest *guest)
 		return 0;
 	if (guest->state == GUEST_PLAYING)
 		patience = guest->sending ? 0 : guest->cue.patience;
-	return guest->progress + host->settings->timeout + patience;
+	return times_add(guest->progress + host->settings->timeout, patience);
 }
 
 int64_t

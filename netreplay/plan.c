@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/timeline.h"
+#include "format/times.h"
 
 /* First and last time of a log; a damaged one ends where its whole records do. */
 static void
@@ -30,18 +31,17 @@ plan_entry(struct plan_entry *entry, const struct logset *set, size_t item, bool
 	entry->item = item;
 	entry->end = INT64_MAX;
 	if (log->indexed && (whole || !ends)) {
-		entry->offset = log->entry.start - log->entry.time;
-		entry->start = log->entry.start;
+		entry->start = log->entry.time;
 		if (ends)
-			entry->end = entry->start + log->entry.duration;
-		return;
+			entry->end = times_add(entry->start, log->entry.duration);
+	} else {
+		plan_scan(log, ends, &entry->start, &entry->end);
 	}
-	plan_scan(log, ends, &entry->start, &entry->end);
-	if (log->indexed)
-		entry->offset = log->entry.start - log->entry.time;
-	entry->start += entry->offset;
+	entry->start = timeline_clock(log, entry->start);
+	if (entry->start == INT64_MAX) /* damaged: its end must come after it */
+		entry->start--;
 	if (ends)
-		entry->end += entry->offset;
+		entry->end = timeline_clock(log, entry->end);
 }
 
 static int
@@ -55,7 +55,7 @@ entry_compare(const void *a, const void *b)
 }
 
 static int
-plan_add_gap(struct plan *plan, int64_t end, int64_t cut)
+plan_add_gap(struct plan *plan, int64_t end, uint64_t cut)
 {
 	struct plan_gap *gaps = reallocarray(plan->gaps, plan->gap_count + 1, sizeof(*gaps));
 
@@ -79,12 +79,12 @@ plan_find_gaps(struct plan *plan, const struct logset *set, int64_t max_gap)
 	int result = timeline != NULL ? 0 : -1;
 
 	while (result == 0 && (status = timeline_next(timeline, &event)) != READER_END) {
-		if (status != READER_RECORD)
+		uint64_t silence = (uint64_t)event.clock - (uint64_t)last;
+		if (status != READER_RECORD || event.clock <= last)
 			continue;
-		if (last != INT64_MIN && event.clock - last > max_gap)
-			result = plan_add_gap(plan, event.clock, event.clock - last - max_gap);
-		if (event.clock > last)
-			last = event.clock;
+		if (last != INT64_MIN && silence > (uint64_t)max_gap)
+			result = plan_add_gap(plan, event.clock, silence - (uint64_t)max_gap);
+		last = event.clock;
 	}
 	timeline_free(timeline);
 	return result;
@@ -130,5 +130,5 @@ plan_time(const struct plan *plan, int64_t time)
 		else
 			high = middle;
 	}
-	return low > 0 ? time - plan->gaps[low - 1].cut : time;
+	return low > 0 ? (int64_t)((uint64_t)time - plan->gaps[low - 1].cut) : time;
 }

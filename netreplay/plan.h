@@ -5,16 +5,15 @@
 #include "format/logset.h"
 
 struct plan_entry {
-	size_t item;	/* index into the set */
-	int64_t offset; /* from its log's times to the clock that all logs share */
-	int64_t start;	/* on that clock */
-	int64_t end;	/* of its last record; INT64_MAX if not asked for */
+	size_t item;   /* index into the set */
+	int64_t start; /* on the clock that all logs share */
+	int64_t end;   /* of its last record; INT64_MAX if not asked for */
 };
 
 /* A silence longer than wanted; after it, `cut` nanoseconds have been left out in all. */
 struct plan_gap {
 	int64_t end;
-	int64_t cut;
+	uint64_t cut; /* may be more than a time: from one end of what 64 bits hold to the other */
 };
 
 struct plan {

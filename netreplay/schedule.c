@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/times.h"
 #include "net/notice.h"
 #include "netreplay/plan.h"
 
@@ -30,10 +31,10 @@ static int64_t
 schedule_due(void *context, int64_t time)
 {
 	const struct schedule *schedule = context;
-	int64_t since = plan_time(&schedule->plan, time) - schedule->base;
+	int64_t since = times_subtract(plan_time(&schedule->plan, time), schedule->base);
 
 	/* From the beginning each time, so that errors never add up. */
-	return schedule->began + (int64_t)((double)since / schedule->play->settings->speed);
+	return times_add(schedule->began, times_divide(since, schedule->play->settings->speed));
 }
 
 static int64_t
@@ -89,8 +90,7 @@ schedule_begin_due(struct schedule *schedule)
 		    schedule->tables != NULL ? schedule->tables[copy] : NULL;
 
 		schedule->active++;
-		if (session_start(play, &schedule->set->items[entry->item], entry->offset, table,
-			copy) == NULL) {
+		if (session_start(play, &schedule->set->items[entry->item], table, copy) == NULL) {
 			notice(NOTICE_ERROR, "%s: %s", schedule->set->items[entry->item].name,
 			    strerror(errno));
 			play->connections[REPORT_FAILED]++;

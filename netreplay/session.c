@@ -51,7 +51,7 @@ static void
 session_next(struct session *session)
 {
 	session->previous_cause = session->step.cause;
-	session->previous_time = session->step.time + session->offset;
+	session->previous_time = session_clock(session, session->step.time);
 	session->previous_done = session_now(session);
 	if (steps_next(session->steps, &session->step) == -1)
 		session_fail(session, "%s", steps_message(session->steps));
@@ -318,7 +318,7 @@ session_begin(struct session *session)
 		session_fail(session, "%s", steps_message(session->steps));
 		return false;
 	}
-	session->previous_time = time + session->offset;
+	session->previous_time = session_clock(session, time);
 	session->previous_done = session_now(session);
 	if (steps_next(session->steps, &session->step) == -1) {
 		session_fail(session, "%s", steps_message(session->steps));
@@ -334,8 +334,8 @@ session_begin(struct session *session)
 }
 
 struct session *
-session_start(struct play *play, const struct logset_item *item, int64_t offset,
-    struct carry_table *table, uint64_t copy)
+session_start(
+    struct play *play, const struct logset_item *item, struct carry_table *table, uint64_t copy)
 {
 	const struct settings *settings = play->settings;
 	struct session *session = calloc(1, sizeof(*session));
@@ -344,7 +344,6 @@ session_start(struct play *play, const struct logset_item *item, int64_t offset,
 		return NULL;
 	session->play = play;
 	session->item = item;
-	session->offset = offset;
 	session->table = table;
 	session->copy = copy;
 	LIST_INSERT_HEAD(&play->sessions, session, all);

@@ -44,13 +44,12 @@ struct play {
 struct session;
 
 /*
- * Begin to play `item` now. `offset` turns its log's times into those of the clock that all share;
- * `table` is what --carry has learned for this copy, lent (NULL: nothing is carried). `copy` is
- * given to done(). Returns NULL with errno; else done() is called in the end, never before this
- * returns.
+ * Begin to play `item` now. `table` is what --carry has learned for this copy, lent (NULL: nothing
+ * is carried). `copy` is given to done(). Returns NULL with errno; else done() is called in the
+ * end, never before this returns.
  */
-struct session *session_start(struct play *play, const struct logset_item *item, int64_t offset,
-    struct carry_table *table, uint64_t copy);
+struct session *session_start(
+    struct play *play, const struct logset_item *item, struct carry_table *table, uint64_t copy);
 
 /* What sessions that share `table` may be held for (--carry) has changed: have the first of these
  * look again. */

@@ -4,7 +4,7 @@
 static int64_t
 session_step_time(const struct session *session)
 {
-	return session->step.time + session->offset;
+	return session_clock(session, session->step.time);
 }
 
 /* Is there still something to be done or to come on this connection that was recorded before `time`
@@ -18,7 +18,7 @@ session_is_behind(struct session *session, int64_t time)
 		return false;
 	if (step->type != STEP_DONE && session_step_time(session) < time)
 		return true;
-	if (step->answered == INT64_MIN || step->answered + session->offset >= time)
+	if (step->answered == INT64_MIN || session_clock(session, step->answered) >= time)
 		return false;
 	for (size_t i = 0; i < session->leg_count; i++)
 		if (!session->legs[i].ended && !leg_reached(&session->legs[i], step->cause))

@@ -2,6 +2,8 @@
 #ifndef NETREPLAY_SESSION_PRIVATE_H
 #define NETREPLAY_SESSION_PRIVATE_H
 
+#include "format/timeline.h"
+#include "format/times.h"
 #include "netreplay/leg.h"
 #include "netreplay/session.h"
 #include "netreplay/steps.h"
@@ -17,7 +19,6 @@ enum session_state {
 struct session {
 	struct play *play;
 	const struct logset_item *item;
-	int64_t offset; /* from the log's times to the shared clock */
 	struct carry_table *table;
 	uint64_t copy;
 	enum session_state state;
@@ -47,6 +48,13 @@ static inline int64_t
 session_now(const struct session *session)
 {
 	return loop_now(session->play->loop);
+}
+
+/* A time of its log on the clock that all logs share. */
+static inline int64_t
+session_clock(const struct session *session, int64_t time)
+{
+	return timeline_clock(session->item, time);
 }
 
 /* session.c: what it does next */

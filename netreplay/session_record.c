@@ -2,14 +2,18 @@
 
 #include "netreplay/session_private.h"
 
+#define TIME_MOST (INT64_MAX / 2) /* of damaged logs: the recorder adds it to the wall clock */
+
 int64_t
 session_tap_time(struct session *session)
 {
 	int64_t time = session_now(session);
 
 	if (session->play->settings->update != NULL)
-		time = session->play->due(session->play->context, session->previous_time) +
-		       (time - session->previous_done);
+		time = times_add(session->play->due(session->play->context, session->previous_time),
+		    time - session->previous_done);
+	if (time > TIME_MOST)
+		time = TIME_MOST;
 	if (time < session->tap_time)
 		time = session->tap_time;
 	session->tap_time = time;

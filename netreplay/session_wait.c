@@ -29,18 +29,19 @@ leg_patience(const struct session *session, struct leg *leg, bool nothing_came)
 {
 	const struct settings *settings = session->play->settings;
 	const struct step *step = &session->step;
-	int64_t patience;
+	int64_t twice = times_add(step->response, step->response), patience;
 
 	if (nothing_came || leg_reached(leg, step->cause)) {
 		/* An answer has not begun, or only the server's end is missing. */
-		int64_t recorded = step->time + session->offset - session->previous_time;
+		int64_t recorded =
+		    times_subtract(session_clock(session, step->time), session->previous_time);
 
-		return settings->timeout + (recorded > 0 ? recorded : 0);
+		return times_add(settings->timeout, recorded > 0 ? recorded : 0);
 	}
 	/* As many bytes as were recorded have come, but others: most likely that was all. */
 	if (leg->received - leg->received_at_send >= step->cause - session->previous_cause)
-		return SETTLE_SAME_SIZE + 2 * step->response;
-	patience = settings->settle + 2 * step->response;
+		return times_add(SETTLE_SAME_SIZE, twice);
+	patience = times_add(settings->settle, twice);
 	/* A server that was silent for longer and went on may do so again. */
 	return patience > 2 * leg->longest_silence ? patience : 2 * leg->longest_silence;
 }
@@ -74,7 +75,7 @@ leg_wait(struct session *session, struct leg *leg)
 		since = leg->last_received;
 	if (session->previous_done > since) /* such as our FIN, which is no byte */
 		since = session->previous_done;
-	until = since + leg_patience(session, leg, nothing_came);
+	until = times_add(since, leg_patience(session, leg, nothing_came));
 	if (now < until)
 		return until;
 	if (nothing_came)
@@ -92,7 +93,7 @@ session_due(struct session *session)
 
 	if (play->settings->fast || session->step.type == STEP_DONE)
 		return 0;
-	return play->due(play->context, session->step.time + session->offset);
+	return play->due(play->context, session_clock(session, session->step.time));
 }
 
 bool
