@@ -18,7 +18,7 @@ struct index_entry {
 	uint64_t n;
 	char log[256];		 /* base name of the log's first part, as "root_7" or "root_7.gz" */
 	char run[INDEX_RUN_MAX]; /* id of the recorder's run */
-	int64_t start;		 /* wall clock at `con`: nanoseconds since the epoch */
+	int64_t start;		 /* wall clock at `con`: nanoseconds since the epoch; 0: unknown */
 	int64_t time;		 /* timestamp of `con` in the log: nanoseconds */
 	char client[INDEX_ADDRESS_MAX]; /* "" if unknown */
 	char server[INDEX_ADDRESS_MAX];

@@ -142,3 +142,12 @@ def test_hostile_index_reaches_the_terminal_as_text_only(folder):
     (folder / "log_index.jsonl").write_text(line)
     shown = run("list", "-v", folder / "log").stdout
     assert not [c for c in shown if c != 10 and not 32 <= c < 127]
+
+
+def test_start_that_the_index_does_not_know_is_shown_as_without_an_index(folder):
+    write(folder / "log_1")
+    write(folder / "log_2", [con(7), end("c", 8)])
+    (folder / "log_index.jsonl").write_text(entry(1, None, 0.1) + entry(2, None, 7.0, closed=False) + entry(3, None, 9.0))
+    assert [row[:2] for row in rows(folder / "log")] == [["1", "0.100000"], ["2", "7.000000"], ["3", "9.000000"]]
+    assert good("show", "-v", folder / "log_1") == good("show", folder / "log_1")
+    assert "1970" not in good("show", "-v", folder / "log")

@@ -76,6 +76,13 @@ def test_time_of_several_runs_is_wall_clock(folder):
     assert total["lost bytes"] == "99"
 
 
+def test_time_is_that_of_the_logs_where_a_wall_clock_is_unknown(folder):
+    for n in (1, 2):
+        write(folder / f"log_{n}", [con(n), end("c", n + 1)])
+    (folder / "log_index.jsonl").write_text(entry(1, None, 1.0) + entry(2, "2026-11-20T11:00:00.000000Z", 2.0))
+    assert fields(good("stat", folder / "log"))["time"] == "2.00 s"
+
+
 def test_damaged_log_is_counted_as_far_as_it_goes(folder):
     result = run("stat", write(folder / "log_1", b"".join(SAMPLE)[:-1]))
     assert result.returncode == 1

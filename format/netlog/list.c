@@ -65,7 +65,8 @@ row_entry(struct table *table, const struct index_entry *entry)
 {
 	char text[TEXT_TIME_MAX], time[UNITS_TEXT_MAX];
 
-	table_set(table, COLUMN_START, text_wall(entry->start, 3, text));
+	table_set(table, COLUMN_START,
+	    entry->start != 0 ? text_wall(entry->start, 3, text) : text_seconds(entry->time, text));
 	table_set(table, COLUMN_CLIENT, text_name(entry->client));
 	table_set(table, COLUMN_SERVER, text_name(entry->server));
 	table_set(table, COLUMN_RUN, text_name(entry->run));

@@ -8,6 +8,7 @@
 #include "format/netlog/newroot.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
+#include "format/timeline.h"
 #include "format/times.h"
 
 /* One recorder's run: where the zero of its logs' times lies on the wall clock. */
@@ -34,12 +35,6 @@ struct merge {
 	struct source_log *logs;
 };
 
-static bool
-has_clock(const struct logset_item *item)
-{
-	return item->indexed && item->entry.start != 0;
-}
-
 static struct run *
 run_find(const struct merge *merge, const char *id)
 {
@@ -63,7 +58,7 @@ runs_collect(struct merge *merge)
 	for (size_t i = 0; i < merge->set.count; i++) {
 		const struct index_entry *entry = &merge->set.items[i].entry;
 		struct run *run;
-		if (!has_clock(&merge->set.items[i]))
+		if (!timeline_has_wall(&merge->set.items[i]))
 			continue;
 		run = run_find(merge, entry->run);
 		if (run == NULL) {
@@ -91,7 +86,7 @@ log_place(struct merge *merge, struct source_log *log, size_t position)
 	struct summary summary;
 
 	*log = (struct source_log){.item = item, .position = position};
-	if (has_clock(item)) {
+	if (timeline_has_wall(item)) {
 		log->shift = times_subtract(run_find(merge, item->entry.run)->zero, merge->base);
 		log->begin = times_add(item->entry.time, log->shift);
 		return 0;
