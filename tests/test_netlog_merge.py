@@ -112,6 +112,20 @@ def test_index_that_ends_in_mid_line_loses_nothing(folder, command):
     assert (folder / "new_index.jsonl").read_text().count("\n") == 5
 
 
+def test_a_logroot_is_not_merged_into_itself_however_it_is_spelled(folder):
+    write(folder / "a_1")
+    (folder / "link").symlink_to(folder)
+    (folder / "sub").mkdir()
+    spellings = ["a", "./a", ".//a", "sub/../a", "link/a", folder / "a"]
+    for one in spellings:
+        for other in spellings:
+            assert "merged into itself" in refused("merge", "-o", one, other, cwd=folder)
+    assert [path.name for path in folder.glob("a_*")] == ["a_1"]
+    good("merge", "-o", "sub/a", "a", cwd=folder)
+    good("merge", "-o", "ab", "a", cwd=folder)
+    assert (folder / "sub" / "a_1").exists() and (folder / "ab_1").exists()
+
+
 def test_whole_records_of_damaged_logs_are_merged(folder):
     write(folder / "a_1", b"".join(SAMPLE)[:-3])
     write(folder / "a_2", [con(5), b"c 6.000000 100\nxxxx"])
