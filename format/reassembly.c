@@ -269,6 +269,8 @@ take_segment(struct reassembly *reassembly, struct arrival *arrival)
 		reassembly->counters.late += piece.size;
 		return;
 	}
+	if ((piece.flags & PACKET_RST) != 0 && piece_is_old(flow, &piece))
+		return;
 	connection->payload |= piece.size + piece.missing > 0;
 	if (piece_end(&piece) > flow->end && (piece.flags & PACKET_RST) == 0)
 		flow->end = piece_end(&piece);

@@ -2,6 +2,9 @@
 
 #include "format/reassembly_private.h"
 
+/* What a reset may be below its receiver, since captures are not quite in order. */
+#define RESET_SLACK ((uint64_t)64 << 10)
+
 /* Is anybody told? Times never decrease: what waited for others is as late as they are. */
 static bool
 tell_begin(struct connection *connection, int64_t time)
@@ -40,10 +43,22 @@ tell_open(struct reassembly *reassembly, struct connection *connection)
 	reassembly->config.ops->open(reassembly->config.context, stream, stream->start);
 }
 
+/* Is it far below where its receiver stands, which will pass over it (RFC 9293, section 3.10.7.4)?
+ */
+static bool
+reset_is_old(const struct flow *flow, const struct piece *piece)
+{
+	uint64_t stands = flow->acked != 0 ? flow->acked : flow->known ? flow->next : 0;
+
+	return piece->place + RESET_SLACK < stands;
+}
+
 bool
 piece_is_old(const struct flow *flow, const struct piece *piece)
 {
-	if ((piece->flags & PACKET_RST) != 0 || !flow->known)
+	if ((piece->flags & PACKET_RST) != 0)
+		return reset_is_old(flow, piece);
+	if (!flow->known)
 		return false;
 	if (flow->ended)
 		return true;

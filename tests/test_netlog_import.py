@@ -211,6 +211,13 @@ def stray_reset(t):
     return t.packets
 
 
+def old_reset(t):
+    """A reset of an earlier connection, below the window: nobody minds it."""
+    t.open().send("c", REQUEST)
+    t.raw("s", (t.seq["s"] - 500_000) % 2**32, 0, RST)
+    return t.send("s", ANSWER).close().packets
+
+
 SCENARIOS = [
     retransmission,
     overlap,
@@ -221,6 +228,7 @@ SCENARIOS = [
     data_on_syn_refused,
     syn_again,
     stray_reset,
+    old_reset,
 ]
 
 

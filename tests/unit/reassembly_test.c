@@ -261,6 +261,13 @@ test_client_only(void)
 	add('s', PACKET_ACK | PACKET_FIN, 1, 4, "");
 	add('c', PACKET_ACK | PACKET_FIN, 4, 2, "");
 	finish("open c:ask s:eof c:eof closed;");
+
+	begin((struct reassembly_config){.client_only = true});
+	handshake();
+	add('s', PACKET_RST, (uint32_t)-500000, 0, ""); /* of an earlier connection */
+	add('c', PACKET_ACK, 1, 1, "ask");
+	add('s', PACKET_RST, 1, 0, "");
+	finish("open c:ask s:reset reset;");
 }
 
 static void
