@@ -162,6 +162,8 @@ take_ack(const struct arrival *arrival)
 	place = flow_place(other, arrival->segment->ack);
 	if ((int64_t)(place - other->next) > WINDOW_MOST)
 		return 0;
+	if (other->known && place < other->origin) /* of an earlier connection */
+		return 0;
 	if (place > other->acked)
 		other->acked = place;
 	if (other->first_acked == 0 || place < other->first_acked)
@@ -221,14 +223,32 @@ take_piece(struct reassembly *reassembly, const struct arrival *arrival, const s
 	settle_bounds(reassembly, connection);
 }
 
-/* A reset before the connection stood. Returns whether it was one. */
+/* Is it a reset before the connection stood? The server's must acknowledge the client's SYN, the
+ * client's come right behind that (RFC 9293, section 3.10.7.3). If data is held or the client has
+ * acknowledged anything, there was a SYN|ACK that the capture lacks. */
+static bool
+reset_is_early(const struct arrival *arrival)
+{
+	const struct connection *connection = arrival->connection;
+	const struct packet_segment *segment = arrival->segment;
+	uint32_t begin = (uint32_t)connection->flows[SIDE_CLIENT].origin;
+
+	if ((segment->flags & PACKET_RST) == 0 || !connection->stream.begun ||
+	    connection->state != CONNECTION_FORMING || connection->held > 0 ||
+	    connection->flows[SIDE_SERVER].first_acked != 0)
+		return false;
+	if (arrival->side == SIDE_CLIENT)
+		return segment->seq == begin;
+	return (segment->flags & PACKET_ACK) != 0 && segment->ack == begin;
+}
+
+/* Returns whether it was one. */
 static bool
 take_early_reset(struct reassembly *reassembly, const struct arrival *arrival)
 {
 	struct connection *connection = arrival->connection;
 
-	if ((arrival->segment->flags & PACKET_RST) == 0 || !connection->stream.begun ||
-	    connection->state != CONNECTION_FORMING)
+	if (!reset_is_early(arrival))
 		return false;
 	if (connection->time < arrival->time)
 		connection->time = arrival->time;

@@ -218,6 +218,14 @@ def old_reset(t):
     return t.send("s", ANSWER).close().packets
 
 
+def half_open(t):
+    """The server has a connection of an earlier life of the client (RFC 9293, figure 10)."""
+    begin = t.seq["c"]
+    t.segment("c", SYN).raw("s", 700, (begin - 10**9) % 2**32, ACK).raw("c", (begin - 10**9) % 2**32, 0, RST)
+    t.seq["c"] = begin
+    return t.open().send("c", REQUEST).send("s", ANSWER).close().packets
+
+
 SCENARIOS = [
     retransmission,
     overlap,
@@ -229,6 +237,7 @@ SCENARIOS = [
     syn_again,
     stray_reset,
     old_reset,
+    half_open,
 ]
 
 
@@ -437,6 +446,20 @@ def test_begins_with_syn_ack(folder):
 def test_syn_ack_missing(folder):
     t = talk()
     whole(the_log(folder, packets.pcap(t.packets[:1] + t.packets[2:])))
+
+
+@pytest.mark.parametrize("side", ["c", "s"])
+def test_syn_ack_missing_and_reset(folder, side):
+    """A reset behind data is not one of the handshake, whatever of that was captured."""
+    t = Talk().open().send("c", REQUEST).send("s", ANSWER).reset(side)
+    log = the_log(folder, packets.pcap(t.packets[:1] + t.packets[2:]))
+    assert (log.bytes("c"), log.bytes("s")) == (REQUEST, ANSWER) and log.ends() == [f"{side} err"]
+
+
+def test_one_direction_only_and_reset(folder):
+    t = Talk().open().send("c", REQUEST).send("s", ANSWER).send("c", REQUEST).reset("c")
+    log = the_log(folder, packets.pcap([p for p in t.packets if packets.tcp_of(p)[0] == t.ends["c"]]))
+    assert log.bytes("c") == REQUEST * 2 and log.ends() == ["c err"]
 
 
 def test_ends_in_the_middle(folder):
