@@ -77,6 +77,15 @@ place_near(uint64_t from, uint64_t to)
 	return (int64_t)(to - from) >= 0 && (int64_t)(to - from) < BEGIN_NEAR;
 }
 
+/* Was it over before it had begun: refused, or reset before any data? */
+static bool
+connection_failed(const struct connection *connection)
+{
+	return connection->state == CONNECTION_OVER && !connection->gap &&
+	       connection->stream.bytes[0] + connection->stream.bytes[1] == 0 &&
+	       !connection->flows[0].ended && !connection->flows[1].ended;
+}
+
 /* Does this SYN belong to another connection than the one that its addresses have? */
 static bool
 syn_is_another(struct connection *connection, enum side side, const struct packet_segment *segment)
@@ -85,6 +94,9 @@ syn_is_another(struct connection *connection, enum side side, const struct packe
 	const struct held *first = hold_first(connection, side);
 	uint64_t place;
 
+	/* who was refused may try again with the same number */
+	if (connection_failed(connection) && (segment->flags & PACKET_ACK) == 0)
+		return true;
 	if (flow->known)
 		return (uint32_t)flow->origin != segment->seq + 1;
 	/* what is known of the other side alone may have been enough (client_only); its SYN may

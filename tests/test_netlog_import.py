@@ -290,6 +290,17 @@ def test_refused(folder):
     assert log.shape() == "c con" and entry["end"] == "refused" and entry["connect"] is None
 
 
+def test_refused_and_tried_again_with_the_same_number(folder):
+    """As Windows does."""
+    t = Talk().segment("c", SYN)
+    t.raw("s", 0, t.seq["c"], RST | ACK)
+    t.seq["c"] -= 1
+    t.open().send("c", REQUEST).send("s", ANSWER).close()
+    found, said = imported(folder, packets.pcap(t.packets))
+    assert said == "" and len(found) == 2 and found[1].shape() == "c con"
+    whole(found[2])
+
+
 def test_port_used_again(folder):
     first, second = talk(), talk(isn=(900_000_000, 3_000_000_000), begin=packets.EPOCH + 10**9)
     open_end = Talk(isn=(77, 99), begin=packets.EPOCH + 2 * 10**9).open().send("c", b"more")
