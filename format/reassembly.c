@@ -8,7 +8,8 @@
 #define HOLD_STREAM_DEFAULT ((size_t)16 << 20)
 #define HOLD_TOTAL_DEFAULT ((size_t)256 << 20)
 
-/* A SYN that is at most that far before what is held is its beginning. */
+/* A SYN that is at most that far before what is held is its beginning; what is further from a
+ * connection that is over belongs to another. */
 #define BEGIN_NEAR ((int64_t)64 << 20)
 
 /* A segment on its way in. */
@@ -323,8 +324,38 @@ take_late(struct reassembly *reassembly, const struct arrival *arrival)
 	struct flow *flow = &arrival->connection->flows[arrival->side];
 	uint64_t end = flow_place(flow, arrival->segment->seq) + arrival->segment->size;
 
-	if (end > flow->next && end > flow->end)
-		reassembly->counters.late += arrival->segment->size;
+	if (flow->end < flow->next)
+		flow->end = flow->next;
+	if (end <= flow->end)
+		return;
+	uint64_t fresh = end - flow->end;
+	reassembly->counters.late +=
+	    fresh < arrival->segment->size ? fresh : arrival->segment->size;
+	flow->end = end;
+}
+
+/* Is `seq` far from all that the side is known to have sent? */
+static bool
+seq_is_far(const struct flow *flow, uint32_t seq)
+{
+	uint64_t end = flow->end > flow->next ? flow->end : flow->next;
+	int64_t ahead = (int32_t)(seq - (uint32_t)end);
+
+	return flow->placed && (ahead > BEGIN_NEAR || ahead < -BEGIN_NEAR);
+}
+
+/* Is it of another connection than the one that its addresses have? One that began unseen is told
+ * from one that is over by its numbers. */
+static bool
+segment_is_another(
+    struct connection *connection, enum side side, const struct packet_segment *segment)
+{
+	if ((segment->flags & PACKET_SYN) != 0)
+		return syn_is_another(connection, side, segment);
+	return connection->state == CONNECTION_OVER && segment->size + segment->missing > 0 &&
+	       (segment->flags & PACKET_ACK) != 0 &&
+	       seq_is_far(&connection->flows[side], segment->seq) &&
+	       seq_is_far(&connection->flows[side_other(side)], segment->ack);
 }
 
 /* Begin a connection, if the segment is one to begin with. */
@@ -355,8 +386,8 @@ arrival_find(struct reassembly *reassembly, struct arrival *arrival)
 	const struct packet_segment *segment = arrival->segment;
 
 	arrival->connection = table_find(reassembly, segment, &arrival->side);
-	if (arrival->connection != NULL && (segment->flags & PACKET_SYN) != 0 &&
-	    syn_is_another(arrival->connection, arrival->side, segment)) {
+	if (arrival->connection != NULL &&
+	    segment_is_another(arrival->connection, arrival->side, segment)) {
 		if (arrival->connection->state != CONNECTION_OVER)
 			settle_all(reassembly, arrival->connection, STREAM_UNFINISHED);
 		table_remove(reassembly, arrival->connection);

@@ -112,8 +112,8 @@ struct reassembly_counters {
 	uint64_t gaps;
 	uint64_t lost;	  /* bytes: see tcp_stream */
 	uint64_t evicted; /* connections */
-	uint64_t late; /* payload bytes beyond the end of their connection, or out of its window: in
-			  none */
+	uint64_t late;	  /* payload bytes beyond the end of their connection, or out of its window:
+			     nothing was told of them */
 };
 const struct reassembly_counters *reassembly_counters(const struct reassembly *reassembly);
 

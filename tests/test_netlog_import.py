@@ -301,6 +301,22 @@ def test_refused_and_tried_again_with_the_same_number(folder):
     whole(found[2])
 
 
+def test_bytes_behind_the_end(folder):
+    """They are in no log, and that is told; copies of what was before the end are not."""
+    t = Talk().open().send("c", REQUEST).reset("c").send("s", ANSWER)
+    found, said = imported(folder, packets.pcap(t.packets + t.packets[3:]), "-q", status=1)
+    assert found[1].bytes("s") == b"" and f"{len(ANSWER)} bytes are in no log" in said
+
+
+def test_port_used_again_unseen(folder):
+    """The second connection's handshake was not captured, and its numbers are others."""
+    again = talk(isn=(900_000_000, 3_000_000_000), begin=packets.EPOCH + 10**9)
+    found, said = imported(folder, packets.pcap(talk().packets + again.packets[3:]))
+    whole(found[1])
+    whole(found[2])
+    assert "1 connections had begun before" in said and logs.closed(folder / "out")[2]["midway"] is True
+
+
 def test_port_used_again(folder):
     first, second = talk(), talk(isn=(900_000_000, 3_000_000_000), begin=packets.EPOCH + 10**9)
     open_end = Talk(isn=(77, 99), begin=packets.EPOCH + 2 * 10**9).open().send("c", b"more")

@@ -222,20 +222,21 @@ summary_tell(const struct import *import, const struct packet_decoder *decoder,
 		warnx("%s: no TCP connection in it", import->name);
 		return STATUS_NO;
 	}
-	if (!import->quiet) {
+	if (!import->quiet)
 		count_tell(import, counters->not_begun,
 		    "connections had begun before the capture: who is the client is a guess");
-		count_tell(import, counters->late, "bytes came behind the end of their connection");
-	}
 	count_tell(import, counters->gaps, "connections end at a gap");
+	count_tell(import, counters->late,
+	    "bytes are in no log: they came behind the end of their connection, or are far from "
+	    "where it stood");
 	count_tell(
 	    import, counters->evicted, "connections left unfinished: too many were open at a time");
 	count_tell(import, fragments, "IP packets lack fragments");
 	count_tell(import, import->cut, "packets were captured without all of their headers");
 	count_tell(import, import->bad, "packets have headers that cannot be right");
-	return counters->gaps + counters->evicted + fragments + import->cut + import->bad > 0
-		   ? STATUS_NO
-		   : STATUS_OK;
+	uint64_t lacking = counters->gaps + counters->late + counters->evicted + fragments +
+			   import->cut + import->bad;
+	return lacking > 0 ? STATUS_NO : STATUS_OK;
 }
 
 static int
