@@ -8,10 +8,6 @@
 #define HOLD_STREAM_DEFAULT ((size_t)16 << 20)
 #define HOLD_TOTAL_DEFAULT ((size_t)256 << 20)
 
-/* A SYN that is at most that far before what is held is its beginning; what is further from a
- * connection that is over belongs to another. */
-#define BEGIN_NEAR ((int64_t)64 << 20)
-
 /* A segment on its way in. */
 struct arrival {
 	const struct packet_segment *segment;
@@ -60,7 +56,7 @@ reassembly_counters(const struct reassembly *reassembly)
 	return &reassembly->counters;
 }
 
-/* The place of sequence number `seq`, counted from the nearest one known. */
+/* The place of sequence number `seq`, counted from where the side stands. */
 static uint64_t
 flow_place(struct flow *flow, uint32_t seq)
 {
@@ -68,14 +64,15 @@ flow_place(struct flow *flow, uint32_t seq)
 		flow->placed = true;
 		flow->origin = flow->next = PLACE_BASE + seq;
 	}
-	return flow->next + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)flow->next);
+	uint64_t reach = flow_reach(flow);
+	return reach + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)reach);
 }
 
 /* Is the place `from` before `to`, and not far? */
 static bool
 place_near(uint64_t from, uint64_t to)
 {
-	return (int64_t)(to - from) >= 0 && (int64_t)(to - from) < BEGIN_NEAR;
+	return (int64_t)(to - from) >= 0 && (int64_t)(to - from) < NEAR_MOST;
 }
 
 /* Was it over before it had begun: refused, or reset before any data? */
@@ -131,6 +128,8 @@ static void
 flow_begin(struct flow *flow, uint32_t seq)
 {
 	flow->origin = flow->next = flow_place(flow, seq);
+	if ((int64_t)(flow->end - flow->next) > NEAR_MOST) /* of an earlier connection */
+		flow->end = 0;
 	flow->known = true;
 }
 
@@ -163,17 +162,40 @@ take_syn(struct reassembly *reassembly, struct arrival *arrival)
 	forming_check(reassembly, connection);
 }
 
+/* Is an acknowledgement of what `side` sent to be believed? One far ahead is if a segment from
+ * there is held; where segments are not held, any is that is within the largest window. */
+static bool
+ack_is_believed(const struct reassembly *reassembly, struct connection *connection, enum side side,
+    uint64_t place)
+{
+	struct flow *flow = &connection->flows[side];
+	const struct held *last = hold_last(connection, side);
+
+	if (!place_is_stray(connection, side, place))
+		return true;
+	if (connection->state == CONNECTION_DEAF ||
+	    (reassembly->config.client_only && side == SIDE_SERVER))
+		return (int64_t)(place - flow_reach(flow)) <= WINDOW_MOST;
+	if (last == NULL || (int64_t)(piece_end(&last->piece) - place) > NEAR_MOST ||
+	    (int64_t)(place - piece_end(&last->piece)) > NEAR_MOST)
+		return false;
+	flow->end = piece_end(&last->piece);
+	return true;
+}
+
 /* Note what the segment acknowledges. Returns the place, 0 if it tells none. */
 static uint64_t
-take_ack(const struct arrival *arrival)
+take_ack(const struct reassembly *reassembly, const struct arrival *arrival)
 {
-	struct flow *other = &arrival->connection->flows[side_other(arrival->side)];
+	struct connection *connection = arrival->connection;
+	enum side sender = side_other(arrival->side);
+	struct flow *other = &connection->flows[sender];
 	uint64_t place;
 
 	if ((arrival->segment->flags & PACKET_ACK) == 0)
 		return 0;
 	place = flow_place(other, arrival->segment->ack);
-	if ((int64_t)(place - other->next) > WINDOW_MOST)
+	if (!ack_is_believed(reassembly, connection, sender, place))
 		return 0;
 	if (other->known && place < other->origin) /* of an earlier connection */
 		return 0;
@@ -272,6 +294,34 @@ take_early_reset(struct reassembly *reassembly, const struct arrival *arrival)
 	return true;
 }
 
+/* Note how far its side has sent. Returns whether the piece may be of this connection. */
+static bool
+take_reach(struct reassembly *reassembly, const struct arrival *arrival, const struct piece *piece)
+{
+	struct connection *connection = arrival->connection;
+	struct flow *flow = &connection->flows[arrival->side];
+	bool reset = (piece->flags & PACKET_RST) != 0;
+	bool told = connection->state != CONNECTION_DEAF &&
+		    !(reassembly->config.client_only && arrival->side == SIDE_SERVER);
+
+	if (reset && piece_is_old(flow, piece))
+		return false;
+	if (place_is_stray(connection, arrival->side, piece->place)) {
+		/* it waits to be acknowledged */
+		if (told && !reset && (int64_t)(piece->place - flow_reach(flow)) <= WINDOW_MOST) {
+			hold_add(reassembly, connection, arrival->side, piece);
+			settle_bounds(reassembly, connection);
+		} else {
+			reassembly->counters.late += piece->size;
+		}
+		return false;
+	}
+	if (!reset && piece_end(piece) > flow->end)
+		flow->end = piece_end(piece);
+	flow->fin |= (piece->flags & PACKET_FIN) != 0;
+	return true;
+}
+
 static void
 take_segment(struct reassembly *reassembly, struct arrival *arrival)
 {
@@ -288,26 +338,18 @@ take_segment(struct reassembly *reassembly, struct arrival *arrival)
 		take_syn(reassembly, arrival);
 	if (connection->state == CONNECTION_OVER) /* what was held of it came to its end */
 		return;
-	piece.after = take_ack(arrival);
+	piece.after = take_ack(reassembly, arrival);
 	if (piece.size + piece.missing == 0 && piece.flags == 0)
 		return;
 	if (take_early_reset(reassembly, arrival))
 		return;
-	struct flow *flow = &connection->flows[arrival->side];
 	/* all that the other side is known to have must be told before its sender's reset */
 	if ((piece.flags & PACKET_RST) != 0 && piece.after == 0)
 		piece.after = connection->flows[side_other(arrival->side)].acked;
-	piece.place = flow_place(flow, segment->seq) + syn;
-	if ((int64_t)(piece.place - flow->next) > WINDOW_MOST) {
-		reassembly->counters.late += piece.size;
-		return;
-	}
-	if ((piece.flags & PACKET_RST) != 0 && piece_is_old(flow, &piece))
+	piece.place = flow_place(&connection->flows[arrival->side], segment->seq) + syn;
+	if (!take_reach(reassembly, arrival, &piece))
 		return;
 	connection->payload |= piece.size + piece.missing > 0;
-	if (piece_end(&piece) > flow->end && (piece.flags & PACKET_RST) == 0)
-		flow->end = piece_end(&piece);
-	flow->fin |= (piece.flags & PACKET_FIN) != 0;
 	if (connection->state == CONNECTION_DEAF)
 		take_deaf(reassembly, arrival);
 	else if (reassembly->config.client_only && connection->opened &&
@@ -338,10 +380,9 @@ take_late(struct reassembly *reassembly, const struct arrival *arrival)
 static bool
 seq_is_far(const struct flow *flow, uint32_t seq)
 {
-	uint64_t end = flow->end > flow->next ? flow->end : flow->next;
-	int64_t ahead = (int32_t)(seq - (uint32_t)end);
+	int64_t ahead = (int32_t)(seq - (uint32_t)flow_reach(flow));
 
-	return flow->placed && (ahead > BEGIN_NEAR || ahead < -BEGIN_NEAR);
+	return flow->placed && (ahead > NEAR_MOST || ahead < -NEAR_MOST);
 }
 
 /* Is it of another connection than the one that its addresses have? One that began unseen is told

@@ -57,6 +57,12 @@ hold_first(struct connection *connection, enum side side)
 	return RB_MIN(held_tree, &connection->flows[side].held);
 }
 
+struct held *
+hold_last(struct connection *connection, enum side side)
+{
+	return RB_MAX(held_tree, &connection->flows[side].held);
+}
+
 void
 hold_take(
     struct reassembly *reassembly, struct connection *connection, enum side side, struct held *held)
@@ -68,6 +74,15 @@ hold_take(
 	reassembly->held -= size;
 	if (connection->held == 0)
 		TAILQ_REMOVE(&reassembly->holding, connection, holding);
+}
+
+void
+hold_drop_stray(
+    struct reassembly *reassembly, struct connection *connection, enum side side, struct held *held)
+{
+	reassembly->counters.late += held->piece.size;
+	hold_take(reassembly, connection, side, held);
+	free(held);
 }
 
 void

@@ -14,6 +14,11 @@
 #define PLACE_BASE ((uint64_t)1 << 40)
 #define WINDOW_MOST ((int64_t)1 << 30) /* RFC 7323, section 2.3: nothing is further ahead */
 
+/* What is further than this from where its side stands needs a second witness: a segment is
+ * believed if it is acknowledged, and an acknowledgement if there is such a segment. Else they are
+ * strays. */
+#define NEAR_MOST ((int64_t)64 << 20)
+
 /* A segment as a stretch of what one side sent. */
 struct piece {
 	uint64_t place; /* of its first payload byte */
@@ -104,6 +109,26 @@ piece_end(const struct piece *piece)
 	return piece->place + piece->size + piece->missing;
 }
 
+/* Behind all that the side is known to have sent. */
+static inline uint64_t
+flow_reach(const struct flow *flow)
+{
+	uint64_t reach = flow->end > flow->next ? flow->end : flow->next;
+
+	return flow->acked > reach ? flow->acked : reach;
+}
+
+/* Is the place so far ahead of all that `side` is known to have sent that it needs a witness, and
+ * could there be one? */
+static inline bool
+place_is_stray(const struct connection *connection, enum side side, uint64_t place)
+{
+	int64_t ahead = (int64_t)(place - flow_reach(&connection->flows[side]));
+
+	return ahead > WINDOW_MOST || (ahead > NEAR_MOST && connection->flows[SIDE_CLIENT].seen &&
+					  connection->flows[SIDE_SERVER].seen);
+}
+
 /* reassembly_table.c: connections by their two ends */
 
 int table_init(struct reassembly *reassembly);
@@ -134,8 +159,15 @@ void hold_add(struct reassembly *reassembly, struct connection *connection, enum
 /* The one with the lowest place, or NULL. */
 struct held *hold_first(struct connection *connection, enum side side);
 
+/* The one with the highest place, or NULL. */
+struct held *hold_last(struct connection *connection, enum side side);
+
 /* Take it out; the caller frees it. */
 void hold_take(struct reassembly *reassembly, struct connection *connection, enum side side,
+    struct held *held);
+
+/* Let go of one that no acknowledgement spoke for. */
+void hold_drop_stray(struct reassembly *reassembly, struct connection *connection, enum side side,
     struct held *held);
 
 /* Let go of all. */

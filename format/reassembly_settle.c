@@ -104,6 +104,21 @@ other_side_is_absent(struct connection *connection)
 	return false;
 }
 
+/* Let go of a stray that nobody acknowledged. Returns whether there was one. */
+static bool
+settle_stray(struct reassembly *reassembly, struct connection *connection)
+{
+	for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+		struct held *held = hold_first(connection, (enum side)side);
+		if (held != NULL &&
+		    place_is_stray(connection, (enum side)side, held->piece.place)) {
+			hold_drop_stray(reassembly, connection, (enum side)side, held);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Let go of something that is held: decide where the sides begin, or tell a gap. */
 static void
 settle_step(struct reassembly *reassembly, struct connection *connection)
@@ -117,7 +132,7 @@ settle_step(struct reassembly *reassembly, struct connection *connection)
 	} else if (other_side_is_absent(connection)) {
 		connection->one_sided = true;
 		tell_held(reassembly, connection);
-	} else {
+	} else if (!settle_stray(reassembly, connection)) {
 		enum side side = missing_side(connection, &behind, &size);
 		tell_gap(reassembly, connection, side, size, behind->piece.time);
 	}

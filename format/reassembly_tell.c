@@ -14,10 +14,24 @@ tell_begin(struct connection *connection, int64_t time)
 	return connection->opened && !connection->stream.ignored;
 }
 
+/* Nothing that is held will be told. */
+static void
+drop_held(struct reassembly *reassembly, struct connection *connection)
+{
+	struct held *held;
+
+	for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+		while ((held = hold_last(connection, (enum side)side)) != NULL &&
+		       place_is_stray(connection, (enum side)side, held->piece.place))
+			hold_drop_stray(reassembly, connection, (enum side)side, held);
+	}
+	hold_drop_all(reassembly, connection);
+}
+
 void
 connection_deafen(struct reassembly *reassembly, struct connection *connection)
 {
-	hold_drop_all(reassembly, connection);
+	drop_held(reassembly, connection);
 	connection->state = CONNECTION_DEAF;
 }
 
@@ -133,7 +147,7 @@ tell_end(struct reassembly *reassembly, struct connection *connection, enum stre
 {
 	struct tcp_stream *stream = &connection->stream;
 
-	hold_drop_all(reassembly, connection);
+	drop_held(reassembly, connection);
 	for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
 		const struct flow *flow = &connection->flows[side];
 		if (reassembly->config.client_only && side == SIDE_SERVER)
@@ -188,6 +202,10 @@ next_held(struct reassembly *reassembly, struct connection *connection, enum sid
 	struct held *held;
 
 	while ((held = hold_first(connection, side)) != NULL && piece_is_old(flow, &held->piece)) {
+		if (place_is_stray(connection, side, held->piece.place)) {
+			hold_drop_stray(reassembly, connection, side, held);
+			continue;
+		}
 		hold_take(reassembly, connection, side, held);
 		free(held);
 	}

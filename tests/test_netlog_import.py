@@ -226,6 +226,19 @@ def half_open(t):
     return t.open().send("c", REQUEST).send("s", ANSWER).close().packets
 
 
+def stray_acknowledgement(t):
+    """Of what nobody sent."""
+    t.open().send("c", REQUEST)
+    t.raw("s", t.seq["s"], (t.seq["c"] + 500_000_000) % 2**32, ACK)
+    return t.send("s", ANSWER).close().packets
+
+
+def stray_fin(t):
+    t.open().send("c", REQUEST)
+    t.raw("c", (t.seq["c"] + 500_000_000) % 2**32, t.seq["s"], FIN | ACK)
+    return t.send("s", ANSWER).close().packets
+
+
 SCENARIOS = [
     retransmission,
     overlap,
@@ -238,6 +251,8 @@ SCENARIOS = [
     stray_reset,
     old_reset,
     half_open,
+    stray_acknowledgement,
+    stray_fin,
 ]
 
 
@@ -306,6 +321,34 @@ def test_bytes_behind_the_end(folder):
     t = Talk().open().send("c", REQUEST).reset("c").send("s", ANSWER)
     found, said = imported(folder, packets.pcap(t.packets + t.packets[3:]), "-q", status=1)
     assert found[1].bytes("s") == b"" and f"{len(ANSWER)} bytes are in no log" in said
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("kind", ["segment", "fin", "ack"])
+def test_strays_far_ahead(folder, kind, closed):
+    """What one segment or one acknowledgement says, and nothing else does, makes no gap."""
+    t = Talk().open().send("c", REQUEST)
+    if kind == "ack":
+        t.raw("s", t.seq["s"], t.seq["c"] + 500_000_000, ACK)
+    else:
+        t.raw("c", t.seq["c"] + 500_000_000, t.seq["s"], FIN | ACK if kind == "fin" else ACK, b"" if kind == "fin" else b"stray")
+    t.send("s", ANSWER)
+    found, said = imported(folder, packets.pcap((t.close() if closed else t).packets), status=int(kind == "segment"))
+    assert (found[1].bytes("c"), found[1].bytes("s")) == (REQUEST, ANSWER)
+    assert ("5 bytes are in no log" in said) == (kind == "segment") and "gap" not in said
+    assert logs.closed(folder / "out")[1]["lost"] == 0
+
+
+def test_gap_that_is_large(folder):
+    """The capture was interrupted for long: both sides go on far ahead, and agree."""
+    t = Talk().open().send("c", REQUEST).send("s", ANSWER)
+    t.seq["s"] += 500_000_000
+    t.ack("c").send("s", ANSWER).send("c", REQUEST)
+    t.seq["s"] += 500_000_000
+    t.send("s", ANSWER).send("c", REQUEST).close()
+    imported(folder, packets.pcap(t.packets), status=1)
+    assert gap_of(folder) == ("s", len(ANSWER), 500_000_000)
+    assert logs.closed(folder / "out")[1]["lost"] == 2 * (500_000_000 + len(ANSWER) + len(REQUEST))
 
 
 def test_port_used_again_unseen(folder):
