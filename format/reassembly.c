@@ -241,7 +241,8 @@ take_piece(struct reassembly *reassembly, const struct arrival *arrival, const s
 
 	if (connection->state == CONNECTION_FLOWING) {
 		if (!flow->known) {
-			flow->origin = flow->next = piece->place;
+			/* what is before it was there before the capture, as a keep-alive's byte */
+			flow->origin = flow->next = flow->acked != 0 ? flow->acked : piece->place;
 			flow->known = true;
 		}
 		if (piece_is_old(flow, piece))

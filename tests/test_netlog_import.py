@@ -500,6 +500,27 @@ def test_begins_in_the_middle(folder):
     assert entry["midway"] is True and entry["client"] == "192.0.2.1:40000"
 
 
+def long_answer():
+    """A connection joined where its server sends more than is held, and the client nothing, nor acknowledges."""
+    t = Talk().open()
+    t.packets.clear()
+    return t.send("s", ANSWER * 250, acked=False)
+
+
+def test_begins_in_the_middle_with_a_keep_alive(folder):
+    t = long_answer()
+    t.raw("c", t.seq["c"] - 1, t.seq["s"], ACK, b"\0").ack("s").send("c", REQUEST).close()
+    found, _ = imported(folder, packets.pcap(t.packets))
+    assert (found[1].bytes("c"), found[1].bytes("s")) == (REQUEST, ANSWER * 250)
+
+
+def test_begins_in_the_middle_out_of_order(folder):
+    t = long_answer().segment("c", ACK, b"first").segment("c", ACK, b"second").ack("s").close()
+    t.packets[-6:-4] = reversed(t.packets[-6:-4])
+    found, _ = imported(folder, packets.pcap(t.packets))
+    assert found[1].bytes("c") == b"firstsecond"
+
+
 def test_client_is_guessed_by_port(folder):
     """The end with the lower port is the server's, whoever is heard first."""
     t = talk(client=("192.0.2.1", 40000), server=("192.0.2.2", 6379))
