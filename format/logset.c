@@ -259,7 +259,8 @@ sort_items(struct logset_item *items, size_t count)
 	if (orders == NULL || sorted == NULL)
 		goto release;
 	for (size_t i = 0; i < count; i++) {
-		int64_t start = items[i].indexed ? items[i].entry.start : latest;
+		bool known = items[i].indexed && items[i].entry.start != 0;
+		int64_t start = known ? items[i].entry.start : latest;
 		if (start > latest)
 			latest = start;
 		orders[i] = (struct order){start, i};

@@ -1,4 +1,5 @@
 """netlog list: one row a connection."""
+import json
 import re
 import shutil
 from pathlib import Path
@@ -151,3 +152,12 @@ def test_start_that_the_index_does_not_know_is_shown_as_without_an_index(folder)
     assert [row[:2] for row in rows(folder / "log")] == [["1", "0.100000"], ["2", "7.000000"], ["3", "9.000000"]]
     assert good("show", "-v", folder / "log_1") == good("show", folder / "log_1")
     assert "1970" not in good("show", "-v", folder / "log")
+
+
+def test_log_of_unknown_start_stays_behind_those_of_lower_numbers(folder):
+    for n in (1, 2, 3):
+        write(folder / f"log_{n}")
+    unknown = json.loads(entry(2, "2026-11-20T10:00:00.000000Z", 0.1)) | {"start": None}
+    (folder / "log_index.jsonl").write_text(
+        entry(1, "2026-11-20T10:00:00.000000Z", 0.1) + json.dumps(unknown) + "\n" + entry(3, "2026-11-20T11:00:00.000000Z", 0.1))
+    assert [row[0] for row in rows(folder / "log")] == ["1", "2", "3"]

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 from harness.netlog import NETLOG
 from harness.proc import wait_until
@@ -33,8 +34,13 @@ class Follower:
         return self.errors.read_text().splitlines()
 
     def has_open(self, path):
-        folder = f"/proc/{self.child.pid}/fd"
-        return str(path) in [os.readlink(f"{folder}/{number}") for number in os.listdir(folder)]
+        for link in Path(f"/proc/{self.child.pid}/fd").iterdir():
+            try:
+                if os.readlink(link) == str(path):
+                    return True
+            except FileNotFoundError:
+                pass  # just closed
+        return False
 
     def stop(self, number=signal.SIGINT):
         self.child.send_signal(number)
