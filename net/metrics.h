@@ -87,8 +87,8 @@ metrics_get(struct metrics *metrics, enum counter counter)
 	return atomic_load_explicit(&metrics->counters[counter], memory_order_relaxed);
 }
 
-/* One line per counter for people (USR1), prefixed by `program`. */
-void metrics_print(struct metrics *metrics, FILE *stream, const char *program);
+/* One notice per counter, for people (USR1). */
+void metrics_tell(struct metrics *metrics);
 
 /* All of it in Prometheus text format, names beginning with `prefix`. */
 void metrics_write(struct metrics *metrics, FILE *stream, const char *prefix);

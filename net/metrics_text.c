@@ -2,6 +2,7 @@
 #include <stdbool.h>
 
 #include "net/metrics.h"
+#include "net/notice.h"
 
 static const struct metrics_about about[COUNTER_COUNT] = {
     [COUNTER_ACCEPTED] = {"connections_total", "counter", "client connections accepted"},
@@ -98,19 +99,18 @@ group_get(struct metrics_group *group, size_t counter)
 }
 
 void
-metrics_print(struct metrics *metrics, FILE *stream, const char *program)
+metrics_tell(struct metrics *metrics)
 {
 	struct metrics_group *group;
 
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		if (is_shown(metrics, i))
-			fprintf(stream, "%s: %s: %" PRIu64 "\n", program, about[i].help,
+			notice(NOTICE_ANNOUNCE, "%s: %" PRIu64, about[i].help,
 			    metrics_get(metrics, (enum counter)i));
 	for (group = first_group(metrics); group != NULL; group = next_group(group))
 		for (size_t i = 0; i < group->count; i++)
-			fprintf(stream, "%s: %s: %s: %" PRIu64 "\n", program, group->title,
+			notice(NOTICE_ANNOUNCE, "%s: %s: %" PRIu64, group->title,
 			    group->about[i].help, group_get(group, i));
-	fflush(stream);
 }
 
 static void

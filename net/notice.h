@@ -1,5 +1,6 @@
 /* What a program tells its operator: lines on stderr, each written at once and whole, from any
- * thread. */
+ * thread. Where nobody reads them they are lost rather than waited for, counted, and told with the
+ * next one for which there is room. */
 #ifndef NET_NOTICE_H
 #define NET_NOTICE_H
 

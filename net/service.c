@@ -74,7 +74,7 @@ service_usr1(void *context, int signal)
 	(void)signal;
 	if (service->ops != NULL && service->ops->measure != NULL)
 		service->ops->measure(service->context);
-	metrics_print(service->metrics, stderr, getprogname());
+	metrics_tell(service->metrics);
 }
 
 static void

@@ -1,6 +1,9 @@
 """The process among others: its descriptors, its children, its standard streams, the files in its way."""
+import fcntl
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +14,7 @@ import pytest
 
 from harness import logs
 from harness.peers import Server, connect, echo, exchange, get_nothing, pattern, recv_exactly
-from harness.proc import BIN, run, settled, wait_until
+from harness.proc import BIN, PATIENCE, run, settled, wait_until
 from harness.services import accepts, free_port
 
 
@@ -113,6 +116,57 @@ def test_closed_stderr_does_no_harm(netrecord, server, logroot, verbose):
     nr.signal(signal.SIGTERM)
     assert nr.child.wait(30) == 0
     assert len(logs.load_all(logroot)) == 21
+
+
+def stderr_of(kind):
+    """Two descriptors: where it is read, and a stderr that soon has no room."""
+    if kind == "terminal":
+        return pty.openpty()
+    if kind == "socket":
+        pair = socket.socketpair()
+        pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        return [end.detach() for end in pair]
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    return reading, writing
+
+
+def read_until(descriptor, pattern):
+    text = b""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := re.search(pattern, text)):
+        ready, _, _ = select.select([descriptor], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"{pattern} did not come behind {text[-1000:]}"
+        text += os.read(descriptor, 65536)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["pipe", "terminal", "socket"])
+def test_stderr_that_nobody_reads_stops_nothing(server, logroot, kind):
+    reading, writing = stderr_of(kind)
+    words = [BIN / "netrecord", "-vv", "-b", "127.0.0.1", *map(str, server.address), "0", logroot]
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writing)
+    try:
+        address = ("127.0.0.1", int(read_until(reading, rb"listening on \S+:(\d+)\s")[1]))
+        for _ in range(500):
+            assert exchange(address, b"goes on") == b"goes on"
+        child.send_signal(signal.SIGUSR1)
+        assert exchange(address, b"goes on") == b"goes on"
+        while select.select([reading], [], [], 0)[0]:
+            os.read(reading, 65536)
+        exchange(address, b"one more to tell of")
+        assert int(read_until(reading, rb"netrecord: (\d+) messages lost: nobody read them\s")[1]) > 100
+        for _ in range(500):
+            exchange(address, b"goes on")
+        child.send_signal(signal.SIGINT)
+        assert child.wait(PATIENCE) == 0
+        assert os.get_blocking(writing), "O_NONBLOCK is set for all who share it"
+    finally:
+        child.kill()
+        child.wait()
+        os.close(reading)
+        os.close(writing)
+    assert len(logs.closed(logroot)) == 1002
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
