@@ -28,6 +28,7 @@ struct packet_end {
 #define PACKET_FIN 0x01
 #define PACKET_SYN 0x02
 #define PACKET_RST 0x04
+#define PACKET_PSH 0x08
 #define PACKET_ACK 0x10
 
 /* A TCP segment (RFC 9293); `data` points into the packet, or into the decoder until its next call.

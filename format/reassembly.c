@@ -84,6 +84,20 @@ connection_failed(const struct connection *connection)
 	       !connection->flows[0].ended && !connection->flows[1].ended;
 }
 
+/* Note where the side of this segment stands, if it is its first. */
+static void
+flow_stand(struct flow *flow, const struct packet_segment *segment)
+{
+	uint64_t place = flow_place(flow, segment->seq);
+	bool reset = (segment->flags & PACKET_RST) != 0;
+
+	if (flow->stood != 0)
+		return;
+	flow->stood = flow->acked > place || (reset && flow->acked != 0) ? flow->acked : place;
+	flow->probed = flow->acked == 0 && segment->size + segment->missing <= 1 &&
+		       (segment->flags & (PACKET_FIN | PACKET_RST | PACKET_PSH)) == 0;
+}
+
 /* Does this SYN belong to another connection than the one that its addresses have? */
 static bool
 syn_is_another(struct connection *connection, enum side side, const struct packet_segment *segment)
@@ -323,6 +337,17 @@ take_reach(struct reassembly *reassembly, const struct arrival *arrival, const s
 	return true;
 }
 
+/* Is it the byte of a keep-alive? It is not pushed, and was acknowledged before or is the first
+ * that is seen of its side. */
+static bool
+piece_is_probe(
+    const struct flow *flow, const struct piece *piece, const struct packet_segment *segment)
+{
+	return piece->size == 1 && piece->missing == 0 &&
+	       (segment->flags & (PACKET_SYN | PACKET_FIN | PACKET_RST | PACKET_PSH)) == 0 &&
+	       (piece->copy || (flow->probed && piece->place == flow->stood));
+}
+
 static void
 take_segment(struct reassembly *reassembly, struct arrival *arrival)
 {
@@ -347,7 +372,10 @@ take_segment(struct reassembly *reassembly, struct arrival *arrival)
 	/* all that the other side is known to have must be told before its sender's reset */
 	if ((piece.flags & PACKET_RST) != 0 && piece.after == 0)
 		piece.after = connection->flows[side_other(arrival->side)].acked;
-	piece.place = flow_place(&connection->flows[arrival->side], segment->seq) + syn;
+	struct flow *flow = &connection->flows[arrival->side];
+	piece.place = flow_place(flow, segment->seq) + syn;
+	piece.copy = piece_end(&piece) <= flow->acked;
+	piece.probe = piece_is_probe(flow, &piece, segment);
 	if (!take_reach(reassembly, arrival, &piece))
 		return;
 	connection->payload |= piece.size + piece.missing > 0;
@@ -400,16 +428,13 @@ segment_is_another(
 	       seq_is_far(&connection->flows[side_other(side)], segment->ack);
 }
 
-/* Begin a connection, if the segment is one to begin with. */
+/* Begin a connection. Any segment will do: one that is empty tells where both sides stand, and
+ * packets may be out of order. */
 static struct connection *
 connection_begin(struct reassembly *reassembly, const struct packet_segment *segment, int64_t time)
 {
-	struct connection *connection = NULL;
+	struct connection *connection = table_add(reassembly, segment, time);
 
-	/* a lonely FIN or RST may be the first of a connection whose packets are out of order */
-	if ((segment->flags & (PACKET_SYN | PACKET_FIN | PACKET_RST)) != 0 ||
-	    segment->size + segment->missing > 0)
-		connection = table_add(reassembly, segment, time);
 	if (connection == NULL) {
 		reassembly->counters.passed_over++;
 		return NULL;
@@ -464,7 +489,7 @@ reassembly_add(struct reassembly *reassembly, const struct packet_segment *segme
 		connection->latest = time;
 	if (connection->stream.ignored && connection->state != CONNECTION_DEAF)
 		connection_deafen(reassembly, connection);
-	connection->flows[arrival.side].seen = true;
+	flow_stand(&connection->flows[arrival.side], segment);
 	take_segment(reassembly, &arrival);
 	if (reassembly->config.patience > 0)
 		settle_expired(reassembly, time);

@@ -58,6 +58,12 @@ hold_first(struct connection *connection, enum side side)
 }
 
 struct held *
+hold_next(struct held *held)
+{
+	return RB_NEXT(held_tree, NULL, held);
+}
+
+struct held *
 hold_last(struct connection *connection, enum side side)
 {
 	return RB_MAX(held_tree, &connection->flows[side].held);

@@ -28,6 +28,8 @@ struct piece {
 	size_t size;
 	size_t missing; /* behind these, cut by the snapshot length */
 	uint8_t flags;
+	bool copy;  /* what it has was acknowledged before it was captured */
+	bool probe; /* it is a keep-alive's byte, if nothing leads there */
 };
 
 /* A piece that waits for others. */
@@ -47,12 +49,15 @@ struct flow {
 	uint64_t end;	 /* behind the last one known to be sent */
 	uint64_t acked;	 /* behind the last one that the other side has said to have; 0: none */
 	uint64_t first_acked; /* the lowest of these */
+	/* where it stood when its first packet was captured: behind what it had sent until then,
+	 * or what had been acknowledged; 0: none was captured */
+	uint64_t stood;
 	struct held_tree held;
 	bool placed; /* sequence numbers can be counted */
 	bool known;  /* `origin` and `next` are true */
-	bool seen;   /* a packet of it was captured */
 	bool fin;    /* its FIN was seen */
 	bool ended;  /* its FIN was told, or passed over */
+	bool probed; /* its first packet may be a keep-alive, whose number is one before `stood` */
 };
 
 /*
@@ -125,8 +130,9 @@ place_is_stray(const struct connection *connection, enum side side, uint64_t pla
 {
 	int64_t ahead = (int64_t)(place - flow_reach(&connection->flows[side]));
 
-	return ahead > WINDOW_MOST || (ahead > NEAR_MOST && connection->flows[SIDE_CLIENT].seen &&
-					  connection->flows[SIDE_SERVER].seen);
+	return ahead > WINDOW_MOST ||
+	       (ahead > NEAR_MOST && connection->flows[SIDE_CLIENT].stood != 0 &&
+		   connection->flows[SIDE_SERVER].stood != 0);
 }
 
 /* reassembly_table.c: connections by their two ends */
@@ -158,6 +164,9 @@ void hold_add(struct reassembly *reassembly, struct connection *connection, enum
 
 /* The one with the lowest place, or NULL. */
 struct held *hold_first(struct connection *connection, enum side side);
+
+/* The one behind it of the same side, or NULL. */
+struct held *hold_next(struct held *held);
 
 /* The one with the highest place, or NULL. */
 struct held *hold_last(struct connection *connection, enum side side);

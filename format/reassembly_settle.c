@@ -2,28 +2,74 @@
 
 #define FORMING_MOST ((size_t)1 << 20) /* held of a connection whose SYN may still come */
 
+/* Where a side begins of a connection whose SYN was not captured, but the other one's: the other
+ * side's first acknowledgement tells, if it is the one of the handshake. */
+static uint64_t
+handshake_origin(struct connection *connection, enum side side)
+{
+	const struct flow *flow = &connection->flows[side];
+	const struct held *first = hold_first(connection, side);
+
+	if (first == NULL || (flow->first_acked != 0 && flow->first_acked < first->piece.place))
+		return flow->first_acked;
+	return first->piece.place;
+}
+
+/* The place where a side stood, unless only a keep-alive says so: that is one before. */
+static uint64_t
+stood_origin(const struct flow *flow, const struct held *next)
+{
+	uint64_t place = next != NULL ? next->piece.place : flow->acked;
+
+	if (next != NULL && next->piece.probe && place == flow->stood)
+		return flow->stood + 1;
+	return flow->probed && place == flow->stood + 1 ? place : flow->stood;
+}
+
+/*
+ * Where a side begins that was joined midway: where it stood, or where what leads there does. In
+ * front of a hole before that, there may be copies of what the other side had before the capture
+ * began: they are left out, since the hole is there too. Else the hole is the capture's, and will
+ * be a gap.
+ */
+static uint64_t
+midway_origin(struct connection *connection, enum side side)
+{
+	const struct flow *flow = &connection->flows[side];
+	struct held *held = hold_first(connection, side);
+	uint64_t begin = 0, end = 0; /* of what has no hole */
+	bool copies = true;
+
+	for (; held != NULL && held->piece.place < flow->stood; held = hold_next(held)) {
+		if (held->piece.probe)
+			continue;
+		if (begin == 0 || (copies && held->piece.place > end))
+			begin = end = held->piece.place;
+		if (piece_end(&held->piece) > end)
+			end = piece_end(&held->piece);
+		copies = copies && held->piece.copy;
+	}
+	if (begin != 0 && (end >= flow->stood || !copies))
+		return begin;
+	return stood_origin(flow, held);
+}
+
 /* Where a side begins whose SYN was not captured. */
 static void
 flow_guess(struct connection *connection, enum side side)
 {
 	struct flow *flow = &connection->flows[side];
-	const struct held *first = hold_first(connection, side);
 
 	if (flow->known)
 		return;
-	/* the other side's first acknowledgement tells, if it is the one of the handshake */
-	bool acknowledged = connection->stream.begun && flow->first_acked != 0;
-	if (first == NULL && !acknowledged)
+	uint64_t origin = 0;
+	if (connection->stream.begun)
+		origin = handshake_origin(connection, side);
+	else if (flow->stood != 0)
+		origin = midway_origin(connection, side);
+	if (origin == 0)
 		return;
-	if (first == NULL || (acknowledged && flow->first_acked < first->piece.place))
-		flow->origin = flow->first_acked;
-	else
-		flow->origin = first->piece.place;
-	/* the byte of a keep-alive is none */
-	if (first != NULL && first->piece.size == 1 && first->piece.place == flow->origin &&
-	    first->piece.place + 1 == flow->first_acked)
-		flow->origin++;
-	flow->next = flow->origin;
+	flow->origin = flow->next = origin;
 	flow->known = true;
 }
 
@@ -98,7 +144,7 @@ other_side_is_absent(struct connection *connection)
 	for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
 		if (hold_first(connection, (enum side)side) != NULL &&
 		    behind_hole(connection, (enum side)side) == NULL &&
-		    !connection->flows[side_other((enum side)side)].seen)
+		    connection->flows[side_other((enum side)side)].stood == 0)
 			return true;
 	}
 	return false;
@@ -149,7 +195,7 @@ tail_missing(const struct reassembly *reassembly, struct connection *connection,
 	if (flow->ended || !flow->placed || (reassembly->config.client_only && side == SIDE_SERVER))
 		return 0;
 	if (!flow->known) {
-		if (flow->seen || flow->first_acked == 0)
+		if (flow->stood != 0 || flow->first_acked == 0)
 			return 0;
 		flow->origin = flow->next = flow->first_acked;
 	}

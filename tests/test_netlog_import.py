@@ -521,6 +521,61 @@ def test_begins_in_the_middle_out_of_order(folder):
     assert found[1].bytes("c") == b"firstsecond"
 
 
+def midway(t):
+    """The connection, joined when all was acknowledged that was sent so far."""
+    t.open().packets.clear()
+    return t.send("s", ANSWER)
+
+
+def test_begins_in_the_middle_and_lacks_the_first_segment(folder):
+    """Where the client stood, its acknowledgement has told."""
+    t = midway(Talk()).send("c", b"deleted").send("c", b"kept").send("s", ANSWER).close()
+    kept = [p for p in t.packets if b"deleted" not in p.ip]
+    imported(folder, packets.pcap(kept), status=1)
+    assert gap_of(folder) == ("c", 0, len(b"deleted"))
+
+
+def test_begins_in_the_middle_of_what_is_on_its_way(folder):
+    """What the client sent before the capture, and the server acknowledges in it, is no gap."""
+    t = Talk().open().send("c", bytes(1000), acked=False)
+    t.packets.clear()
+    begin = t.seq["c"] - 1000
+    t.raw("s", t.seq["s"], begin, ACK).send("c", REQUEST, acked=False).raw("s", t.seq["s"], begin + 500, ACK)
+    t.ack("s").send("s", ANSWER).close()
+    found, _ = imported(folder, packets.pcap(t.packets))
+    whole(found[1])
+
+
+@pytest.mark.parametrize("first", [b"", b"\0"])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_begins_in_the_middle_with_keep_alives(folder, first, acknowledged):
+    t = midway(Talk())
+    before = t.packets[:-1] if acknowledged else []
+    t.packets.clear()
+    t.raw("c", t.seq["c"] - 1, t.seq["s"], ACK, first).ack("s").send("c", REQUEST).send("s", ANSWER).close()
+    found, _ = imported(folder, packets.pcap(before + t.packets))
+    assert found[1].bytes("c") == REQUEST and found[1].ends() == ["c hup", "s hup"]
+
+
+def test_begins_in_the_middle_byte_by_byte(folder):
+    """A first segment of one byte is no keep-alive."""
+    t = Talk().open()
+    t.packets.clear()
+    for key in (b"l", b"s"):
+        t.send("c", key).send("s", key)
+    found, _ = imported(folder, packets.pcap(t.close().packets))
+    assert (found[1].bytes("c"), found[1].bytes("s")) == (b"ls", b"ls")
+
+
+def test_begins_in_the_middle_with_a_copy(folder):
+    """The first that is seen of the client was acknowledged before: its hole is before the capture."""
+    t = Talk().open().send("c", bytes(300))
+    t.packets.clear()
+    t.ack("s").raw("c", t.seq["c"] - 290, t.seq["s"], ACK, bytes(20)).ack("s")
+    found, _ = imported(folder, packets.pcap(t.send("c", REQUEST).send("s", ANSWER).close().packets))
+    whole(found[1])
+
+
 def test_client_is_guessed_by_port(folder):
     """The end with the lower port is the server's, whoever is heard first."""
     t = talk(client=("192.0.2.1", 40000), server=("192.0.2.2", 6379))
