@@ -55,8 +55,9 @@ leg_receive(struct leg *leg)
 	since = leg->last_sent > leg->last_received ? leg->last_sent : leg->last_received;
 	if (since > 0 && now - since > leg->longest_silence)
 		leg->longest_silence = now - since;
-	if (leg->received == leg->received_at_send && leg->last_sent > 0)
+	if (leg->unanswered)
 		histogram_add(session_play(leg->session)->live, now - leg->last_sent);
+	leg->unanswered = false;
 	leg->received += slice.size;
 	leg->last_received = now;
 	if (leg_feed_live(leg, slice.data, slice.size) == -1)
@@ -162,7 +163,8 @@ leg_send(struct leg *leg, const void *data, size_t size)
 	ssize_t sent = leg->end.ops->send(&leg->end, data, size);
 
 	leg->last_sent = loop_now(leg_loop(leg));
-	leg->received_at_send = leg->received;
+	leg->received_at_cause = leg->received;
+	leg->unanswered = true;
 	if (sent == -1 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
 		leg->broken = errno;
 		return 0;
@@ -182,8 +184,10 @@ leg_send(struct leg *leg, const void *data, size_t size)
 }
 
 void
-leg_finish(struct leg *leg)
+leg_finish(struct leg *leg, bool is_cause)
 {
+	if (is_cause)
+		leg->received_at_cause = leg->received;
 	if (leg->unsent != NULL)
 		leg->finish_pending = true;
 	else if (leg->end.watch.fd != -1)

@@ -28,10 +28,11 @@ struct leg {
 	size_t unsent_size, unsent_at;
 	bool finish_pending; /* the FIN follows behind `unsent` */
 	uint64_t received;
-	uint64_t received_at_send; /* `received` when the last bytes were sent */
-	uint64_t deficit;	   /* recorded bytes that the session has given up waiting for */
+	uint64_t received_at_cause; /* `received` when what is answered next was sent */
+	uint64_t deficit;	    /* recorded bytes that the session has given up waiting for */
 	int64_t last_sent, last_received, connected; /* loop time; 0: not yet */
 	int64_t longest_silence;		     /* that was followed by bytes after all */
+	bool unanswered;			     /* nothing has come since bytes were sent */
 	bool held_back;				     /* a recorder says: no more for now */
 	bool ended;				     /* its FIN or failure was received */
 	int error;				     /* of the failure; 0: FIN */
@@ -47,8 +48,9 @@ void leg_connect(struct leg *leg, const struct address_list *targets);
  * is noticed on receiving. */
 int leg_send(struct leg *leg, const void *data, size_t size);
 
-/* End our stream behind what is unsent. */
-void leg_finish(struct leg *leg);
+/* End our stream behind what is unsent. `is_cause`: an answer came before it, so what comes from
+ * now on answers this end. */
+void leg_finish(struct leg *leg, bool is_cause);
 
 /* May the next bytes be given to leg_send()? */
 bool leg_idle(const struct leg *leg);

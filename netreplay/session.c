@@ -154,7 +154,8 @@ session_act(struct session *session)
 	case STEP_END:
 		session_send_scripted(session, NULL, 0);
 		for (size_t i = 0; i < session->leg_count; i++)
-			leg_finish(&session->legs[i]);
+			leg_finish(
+			    &session->legs[i], session->step.cause > session->previous_cause);
 		tap_eof(&session->tap, SIDE_CLIENT, session_tap_time(session));
 		session_next(session);
 		return;

@@ -39,7 +39,7 @@ leg_patience(const struct session *session, struct leg *leg, bool nothing_came)
 		return times_add(settings->timeout, recorded > 0 ? recorded : 0);
 	}
 	/* As many bytes as were recorded have come, but others: most likely that was all. */
-	if (leg->received - leg->received_at_send >= step->cause - session->previous_cause)
+	if (leg->received - leg->received_at_cause >= step->cause - session->previous_cause)
 		return times_add(SETTLE_SAME_SIZE, twice);
 	patience = times_add(settings->settle, twice);
 	/* A server that was silent for longer and went on may do so again. */
@@ -57,14 +57,14 @@ leg_wait(struct session *session, struct leg *leg)
 	const struct step *step = &session->step;
 	int64_t now = session_now(session), since = leg->connected, until;
 	bool nothing_came =
-	    leg->received == leg->received_at_send && step->cause > session->previous_cause;
+	    leg->received == leg->received_at_cause && step->cause > session->previous_cause;
 
 	if (leg->ended)
 		return 0;
 	if (leg_reached(leg, step->cause) && !step->server_ended)
 		return 0;
 	/* A server that never falls silent must not hold the session for ever. */
-	if (leg->received - leg->received_at_send >
+	if (leg->received - leg->received_at_cause >
 	    2 * (step->cause - session->previous_cause) + EXCESS) {
 		leg_give_up(leg, step->cause);
 		return 0;

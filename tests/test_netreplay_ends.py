@@ -1,0 +1,79 @@
+"""How streams end: half-closed by either side, answers behind it, and ends that differ."""
+import threading
+import time
+
+import pytest
+
+from harness import logs
+from harness.netlog import con, data, end
+from harness.peers import Server, connect, recv_all, recv_until_end, reset
+from harness.replay import at, different, equal
+from harness.serve import dialog, write_logs
+
+
+@pytest.fixture(autouse=True)
+def both_backends(backend, monkeypatch):
+    monkeypatch.setenv("NETRECORD_BACKEND", backend)
+
+
+def line(sock):
+    got = b""
+    while not got.endswith(b"\n"):
+        piece = sock.recv(1)
+        if not piece:
+            break
+        got += piece
+    return got
+
+
+# -- an answer behind the client's end --
+
+
+def counting(sock, _number):
+    """Says how much came, some time after the client has ended its stream."""
+    line(sock)
+    sock.sendall(b"ready, send your data\n")
+    got = recv_all(sock)
+    time.sleep(0.3)
+    sock.sendall(b"got %d\n" % len(got))
+
+
+PUT = [
+    con(),
+    data("c", 0.01, b"put\n"),
+    data("s", 0.02, b"ready, send your data\n"),
+    end("c", 0.03),
+    data("s", 0.04, b"got 0\n"),
+    end("s", 0.05),
+]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("options", [[], ["-t", "fast"], ["--settle", "0"]])
+def test_answer_behind_the_clients_end(logroot, options):
+    root = write_logs(logroot, PUT)
+    with Server(counting) as server:
+        equal(*options, at(server), root)
+
+
+def test_update_holds_the_answer_behind_the_clients_end(logroot, tmp_path):
+    root = write_logs(logroot, PUT)
+    with Server(counting) as server:
+        equal("--update", tmp_path / "new", at(server), root)
+    assert logs.load(tmp_path / "new", 1).bytes("s") == b"ready, send your data\ngot 0\n"
+
+
+def test_answer_ahead_of_the_end_of_its_request(logroot):
+    """The request has no answer recorded before the end: what comes before it, shorter, is the answer."""
+    root = write_logs(logroot, [con(), data("c", 0.01, b"get\n"), end("c", 0.1), data("s", 0.11, b"the answer\n")])
+
+    def hasty(sock, _number):
+        line(sock)
+        sock.sendall(b"the ans\n")
+        recv_all(sock)
+        time.sleep(8)
+
+    with Server(hasty) as server:
+        begun = time.monotonic()
+        different("--timeout", "30", at(server), root)
+        assert time.monotonic() - begun < 8
