@@ -66,6 +66,15 @@ leg_receive(struct leg *leg)
 		session_received(leg->session, leg, &slice);
 }
 
+/* The server is gone: receiving will tell, unless it has told of an end already. */
+static void
+leg_break(struct leg *leg, int error)
+{
+	leg->broken = error;
+	if (leg->ended && leg->error == 0)
+		leg->error = error;
+}
+
 /* Send what waits, and our FIN behind it. */
 static void
 leg_flush(struct leg *leg)
@@ -75,8 +84,8 @@ leg_flush(struct leg *leg)
 
 	if (sent == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
 		return;
-	if (sent == -1) { /* the server is gone: receiving will tell */
-		leg->broken = errno;
+	if (sent == -1) {
+		leg_break(leg, errno);
 		leg->unsent_at = leg->unsent_size;
 	} else {
 		leg->unsent_at += (size_t)sent;
@@ -166,7 +175,7 @@ leg_send(struct leg *leg, const void *data, size_t size)
 	leg->received_at_cause = leg->received;
 	leg->unanswered = true;
 	if (sent == -1 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
-		leg->broken = errno;
+		leg_break(leg, errno);
 		return 0;
 	}
 	if (sent == -1)

@@ -126,13 +126,15 @@ session_cut_short(struct session *session, bool by_reset)
 	    by_reset ? "reset" : "ended");
 }
 
+/* A server that has ended its stream still receives, and if it had done so by then in the recording
+ * too, the client goes on. */
 static bool
 session_cannot_send(struct session *session)
 {
 	for (size_t i = 0; i < session->leg_count; i++) {
 		const struct leg *leg = &session->legs[i];
 
-		if (!leg->ended)
+		if (!leg->ended || (session->step.server_ended && leg->error == 0))
 			continue;
 		session_cut_short(session, leg->error != 0);
 		return true;

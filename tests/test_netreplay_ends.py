@@ -77,3 +77,55 @@ def test_answer_ahead_of_the_end_of_its_request(logroot):
         begun = time.monotonic()
         different("--timeout", "30", at(server), root)
         assert time.monotonic() - begun < 8
+
+
+# -- the server ends its stream first --
+
+
+LATE = [
+    con(),
+    data("c", 0.01, b"a\n"),
+    data("s", 0.02, b"re:a\n"),
+    end("s", 0.03),
+    data("c", 0.1, b"late1\n"),
+    data("c", 0.15, b"late2\n"),
+    end("c", 0.2),
+]
+
+
+def ending_first(got):
+    def handler(sock, _number):
+        sock.sendall(b"re:" + line(sock))
+        sock.shutdown(1)
+        got.append(recv_all(sock))
+
+    return handler
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("options", [[], ["-t", "fast"], ["-C", "none"]])
+def test_what_follows_the_servers_end_is_sent(logroot, options):
+    root, got = write_logs(logroot, LATE), []
+    with Server(ending_first(got)) as server:
+        equal(*options, at(server), root)
+        server.wait_results(1)
+    assert got == [b"late1\nlate2\n"]
+
+
+def test_nothing_follows_a_server_that_is_gone(logroot):
+    root = write_logs(logroot, LATE)
+
+    def gone(sock, _number):
+        sock.sendall(b"re:" + line(sock))
+
+    with Server(gone) as server:
+        done = different(at(server), root)
+    assert "the server's stream is reset, in the recording it was ended" in done.out
+
+
+def test_an_end_before_its_time_is_still_told(logroot):
+    early = [con(), data("c", 0.01, b"a\n"), data("s", 0.02, b"re:a\n"), data("c", 0.2, b"b\n"), end("s", 0.3), end("c", 0.4)]
+    root, got = write_logs(logroot, early), []
+    with Server(ending_first(got)) as server:
+        done = different(at(server), root)
+    assert "the server ended its stream before the client had sent all" in done.out
