@@ -14,6 +14,8 @@ plan_scan(const struct logset_item *item, bool to_end, int64_t *start, int64_t *
 	struct record record;
 
 	*start = 0;
+	if (to_end)
+		*end = 0;
 	if (reader != NULL && reader_next(reader, &record) == READER_RECORD) {
 		*start = *end = record.time;
 		while (to_end && reader_next(reader, &record) == READER_RECORD)
@@ -42,6 +44,84 @@ plan_entry(struct plan_entry *entry, const struct logset *set, size_t item, bool
 		entry->start--;
 	if (ends)
 		entry->end = timeline_clock(log, entry->end);
+}
+
+/* Do some of the logs have no clock in common with the others? */
+static bool
+clocks_are_mixed(const struct logset *set)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		known += timeline_has_wall(&set->items[i]);
+	return known > 0 && known < set->count;
+}
+
+static int64_t
+earliest_start(const struct plan_entry *entries, size_t count)
+{
+	int64_t earliest = INT64_MAX;
+
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].start < earliest)
+			earliest = entries[i].start;
+	return earliest;
+}
+
+static int64_t
+latest_end(const struct plan_entry *entries, size_t count)
+{
+	int64_t latest = INT64_MIN;
+
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].end > latest)
+			latest = entries[i].end;
+	return latest;
+}
+
+/* Give the logs of these entries a wall clock that is their own one and `by`. */
+static void
+clocks_give(struct logset *set, struct plan_entry *entries, size_t count, int64_t by)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct logset_item *log = &set->items[entries[i].item];
+
+		log->entry.time = entries[i].start;
+		entries[i].start = times_add(entries[i].start, by);
+		entries[i].end = times_add(entries[i].end, by);
+		log->entry.start = entries[i].start;
+		log->indexed = true;
+	}
+}
+
+/*
+ * Bring neighbours of no known wall clock to that of the others: behind all logs before them, or,
+ * if they are the first, ahead of the next. They keep their times to each other. The entries are in
+ * the order of the set, and their ends are known.
+ */
+static void
+plan_place(struct plan *plan, struct logset *set)
+{
+	struct plan_entry *entries = plan->entries;
+	int64_t latest = INT64_MIN;
+
+	for (size_t first = 0, until, count; first < set->count; first = until) {
+		for (until = first; until < set->count && !timeline_has_wall(&set->items[until]);)
+			until++;
+		count = until - first;
+		if (count == 0) {
+			count = 1;
+			until++;
+		} else if (first == 0) {
+			clocks_give(set, entries, count,
+			    times_subtract(entries[until].start, latest_end(entries, count)));
+		} else {
+			clocks_give(set, entries + first, count,
+			    times_subtract(latest, earliest_start(entries + first, count)));
+		}
+		if (latest_end(entries + first, count) > latest)
+			latest = latest_end(entries + first, count);
+	}
 }
 
 static int
@@ -91,9 +171,10 @@ plan_find_gaps(struct plan *plan, const struct logset *set, int64_t max_gap)
 }
 
 int
-plan_init(struct plan *plan, const struct logset *set, long long shard, long long shards, bool ends,
+plan_init(struct plan *plan, struct logset *set, long long shard, long long shards, bool ends,
     int64_t max_gap)
 {
+	bool mixed = clocks_are_mixed(set);
 	size_t kept = 0;
 
 	memset(plan, 0, sizeof(*plan));
@@ -101,7 +182,9 @@ plan_init(struct plan *plan, const struct logset *set, long long shard, long lon
 	if (plan->entries == NULL)
 		return -1;
 	for (size_t i = 0; i < set->count; i++)
-		plan_entry(&plan->entries[i], set, i, ends);
+		plan_entry(&plan->entries[i], set, i, ends || mixed);
+	if (mixed)
+		plan_place(plan, set);
 	qsort(plan->entries, set->count, sizeof(*plan->entries), entry_compare);
 	for (size_t i = 0; i < set->count; i++)
 		if (shards == 0 || (long long)(i % (size_t)shards) == shard - 1)

@@ -25,11 +25,12 @@ struct plan {
 
 /*
  * Plan the logs of `set`, only each `shards`-th from `shard` on (1 is the first; shards 0: all).
+ * Where only some have a wall clock the others are given one, beside their neighbours in the set.
  * With `ends` each log is read for its end where the index does not tell it. With `max_gap` > 0 all
  * logs are read once to find the silences. Returns -1 with errno.
  */
-int plan_init(struct plan *plan, const struct logset *set, long long shard, long long shards,
-    bool ends, int64_t max_gap);
+int plan_init(struct plan *plan, struct logset *set, long long shard, long long shards, bool ends,
+    int64_t max_gap);
 void plan_release(struct plan *plan);
 
 /* A time on the shared clock with the silences before it shortened. */

@@ -174,7 +174,7 @@ schedule_renew_tables(struct schedule *schedule)
 }
 
 struct schedule *
-schedule_new(struct play *play, const struct logset *set)
+schedule_new(struct play *play, struct logset *set)
 {
 	const struct settings *settings = play->settings;
 	struct schedule *schedule = calloc(1, sizeof(*schedule));

@@ -13,7 +13,7 @@ struct schedule;
  * clients); play->due, done and context become the schedule's. Returns NULL after telling the user
  * why (a log that cannot be read is only told, and counted as failed when it is played).
  */
-struct schedule *schedule_new(struct play *play, const struct logset *set);
+struct schedule *schedule_new(struct play *play, struct logset *set);
 void schedule_free(struct schedule *schedule);
 
 /* How many connections one run plays, copies included; logs planned. */

@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from harness import logs
-from harness.netlog import con, data, end
+from harness.netlog import con, data, end, entry
 from harness.peers import Server, echo, recv_until_end
 from harness.replay import at, different, equal, expect, refused
 from harness.scripted import Scripted, recording, slow
@@ -147,6 +147,28 @@ def test_times_that_run_backwards(logroot, times):
     root = write_logs(logroot, records)
     with Server(echo) as server:
         equal("--max-gap", "200ms", at(server), root, patience=30)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("options", [[], ["--max-gap", "300ms"], ["-t", "fast"]])
+@pytest.mark.parametrize("known", [[2], [1], [1, 3], [2, 4]])
+def test_logs_of_unknown_wall_clock_follow_their_neighbours(folder, logroot, known, options):
+    root = write_logs(logroot, *(ping(n, 0.1 * n, 0.2, turns=1) for n in range(4)))
+    lines = [entry(n, f"2024-05-01T12:00:0{n}.000000Z", 0.1 * (n - 1), duration=0.2) for n in known]
+    (folder / "log_index.jsonl").write_text("".join(lines))
+    with Server(echo) as server:
+        equal(*options, "-r", folder / "again", at(server), root, patience=30)
+        assert server.accepted == 4
+
+
+def test_logs_of_unknown_wall_clock_come_in_the_order_of_their_numbers(folder, logroot):
+    root = write_logs(logroot, *(ping(n, 0, 0.2, turns=1) for n in (0, 1, 2)))
+    lines = [entry(n, f"2024-05-01T12:00:0{n}.000000Z", 0, duration=0.2) for n in (1, 3)]
+    (folder / "log_index.jsonl").write_text("".join(lines))
+    with Server(echo) as server:
+        equal("-r", folder / "again", at(server), root, patience=30)
+    begun = [log.bytes("c").split(b",")[0] for _, log in sorted(logs.load_all(folder / "again").items())]
+    assert begun == [b"connection 0", b"connection 1", b"connection 2"]
 
 
 # -- again, and many at once --
