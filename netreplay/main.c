@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/colour.h"
@@ -80,6 +81,31 @@ prepare(struct netreplay *netreplay)
 	netreplay->schedule = schedule_new(play, &netreplay->set);
 	if (netreplay->schedule == NULL)
 		err(2, "logs");
+}
+
+/* Are logs that are played those of `root`? What --update writes would be one recording with them.
+ */
+static bool
+is_played(const struct logset *set, const char *root)
+{
+	static const char *const endings[] = {"", ".gz"};
+	struct stat played, written;
+
+	for (size_t i = 0; i < 2 * set->count; i++) {
+		const struct logset_item *item = &set->items[i / 2];
+		char *path;
+		bool same;
+
+		if (asprintf(&path, "%s_%llu%s", root, (unsigned long long)item->n,
+			endings[i % 2]) == -1)
+			err(2, NULL);
+		same = stat(path, &written) == 0 && stat(item->name, &played) == 0 &&
+		       written.st_dev == played.st_dev && written.st_ino == played.st_ino;
+		free(path);
+		if (same)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -315,6 +341,8 @@ main(int argc, char **argv)
 		notice_exit("%s", netreplay.set.error);
 	if (netreplay.set.count == 0)
 		notice_exit("no logs");
+	if (settings->update != NULL && is_played(&netreplay.set, settings->update))
+		notice_exit("--update: %s is the recording that is played", settings->update);
 	if (settings->serve) {
 		status = serve_run(settings, &netreplay.set);
 	} else {

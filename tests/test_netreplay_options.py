@@ -177,6 +177,15 @@ def test_update_when_the_server_fails_is_no_success(folder, log):
     expect(2, "--update", folder / "newer", f"127.0.0.1:{free_port()}", log)
 
 
+@pytest.mark.parametrize("spelling", ["log", "../{0}/log"])
+def test_update_of_the_recording_itself_is_refused(log, spelling):
+    folder = log.parent
+    with Scripted(DIALOG) as server:
+        line = refused("--update", folder / spelling.format(folder.name), at(server), log)
+        assert "is the recording that is played" in line and server.requests == []
+    assert sorted(each.name for each in folder.iterdir()) == ["log_1"]
+
+
 # -- --server and --fresh --
 
 
