@@ -100,12 +100,18 @@ session_fail_script(struct session *session, const struct leg *leg)
 		session_out_of_memory(session);
 }
 
+static const char *
+leg_end(const struct leg *leg)
+{
+	return !leg->ended ? "still open" : leg->error != 0 ? "reset" : "ended";
+}
+
 /* Say how the server's end differs from the recorded one, if it does. */
 static void
 session_compare_end(struct session *session, const struct leg *leg)
 {
 	const char *recorded = leg->recorded_end == ANSWERS_HUP ? "ended" : "reset";
-	const char *live = !leg->ended ? "still open" : leg->error != 0 ? "reset" : "ended";
+	const char *live = leg_end(leg);
 
 	if (session->differences > 0 && session->reason[0] == '\0' && leg->ended &&
 	    leg->received < session->step.cause) {
@@ -123,6 +129,21 @@ session_compare_end(struct session *session, const struct leg *leg)
 	    "the server's stream is %s, in the recording it was %s", live, recorded);
 }
 
+/* --against: say how the two servers' ends differ, if they do. */
+static void
+session_compare_ends(struct session *session)
+{
+	const char *first = leg_end(&session->legs[0]), *second = leg_end(&session->legs[1]);
+
+	if (session->legs[0].recorded_end == ANSWERS_OPEN || session->reason[0] != '\0' ||
+	    strcmp(first, second) == 0)
+		return;
+	session->differences++;
+	session->play->cut_short++;
+	snprintf(session->reason, sizeof(session->reason),
+	    "the second server's stream is %s, the first's is %s", second, first);
+}
+
 void
 session_finish(struct session *session)
 {
@@ -137,7 +158,9 @@ session_finish(struct session *session)
 		}
 		leg->recorded_end = answers_end(leg->answers);
 	}
-	if (session->cross == NULL && compare != COMPARE_NONE)
+	if (compare != COMPARE_NONE && session->cross != NULL)
+		session_compare_ends(session);
+	else if (compare != COMPARE_NONE)
 		session_compare_end(session, &session->legs[0]);
 	session_over(
 	    session, session->differences > 0 ? REPORT_DIFFERENT : REPORT_EQUAL, CLOSE_ENDED);

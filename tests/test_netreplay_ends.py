@@ -1,14 +1,13 @@
 """How streams end: half-closed by either side, answers behind it, and ends that differ."""
-import threading
 import time
 
 import pytest
 
 from harness import logs
 from harness.netlog import con, data, end
-from harness.peers import Server, connect, recv_all, recv_until_end, reset
+from harness.peers import Server, recv_all, recv_until_end, reset
 from harness.replay import at, different, equal
-from harness.serve import dialog, write_logs
+from harness.serve import write_logs
 
 
 @pytest.fixture(autouse=True)
@@ -129,3 +128,43 @@ def test_an_end_before_its_time_is_still_told(logroot):
     with Server(ending_first(got)) as server:
         done = different(at(server), root)
     assert "the server ended its stream before the client had sent all" in done.out
+
+
+# -- --against --
+
+ONE_LINE = [con(), data("c", 0.01, b"a\n"), data("s", 0.02, b"re:a\n"), end("c", 0.03), end("s", 0.04)]
+
+
+def answering(how):
+    def handler(sock, _number):
+        sock.sendall(b"re:" + line(sock))
+        recv_until_end(sock)
+        if how == "reset":
+            reset(sock)
+        elif how == "open":
+            time.sleep(3)
+
+    return handler
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("first", ["ended", "reset", "open"])
+@pytest.mark.parametrize("second", ["ended", "reset", "open"])
+def test_ends_of_two_servers_are_compared(logroot, first, second):
+    root = write_logs(logroot, ONE_LINE)
+    words = {"open": "still open"}
+    with Server(answering(first)) as one, Server(answering(second)) as other:
+        options = ["--timeout", "500ms", "--against", at(other), at(one)]
+        if first == second:
+            equal(*options, root)
+            return
+        done = different(*options, root)
+        wanted = f"the second server's stream is {words.get(second, second)}, the first's is {words.get(first, first)}"
+        assert wanted in done.out
+        equal("-C", "none", *options, root)
+
+
+def test_ends_that_were_not_recorded_are_not_compared(logroot):
+    root = write_logs(logroot, [*ONE_LINE[:3], end("c", 0.03, "err")])
+    with Server(answering("ended")) as one, Server(answering("reset")) as other:
+        equal("--against", at(other), at(one), root)
