@@ -56,7 +56,7 @@ leg_receive(struct leg *leg)
 	if (since > 0 && now - since > leg->longest_silence)
 		leg->longest_silence = now - since;
 	if (leg->unanswered)
-		histogram_add(session_play(leg->session)->live, now - leg->last_sent);
+		histogram_add(leg->responses, now - leg->last_sent);
 	leg->unanswered = false;
 	leg->received += slice.size;
 	leg->last_received = now;

@@ -20,6 +20,7 @@ struct leg {
 	enum align_stream cross_stream;
 	struct normal normal; /* what a script makes of these before */
 	struct answers *answers;
+	struct histogram *responses; /* its response times go there */
 	struct mask_counter
 	    *counter; /* of matches in the recorded answers; NULL: there are no masks */
 	bool answers_ended;

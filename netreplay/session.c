@@ -287,6 +287,7 @@ session_prepare(struct session *session, const struct logset_item *item)
 		if (session->legs[0].counter == NULL)
 			return -1;
 	}
+	session->legs[0].responses = against ? session->play->recorded : session->play->live;
 	normal_init(&session->legs[0].normal, session->play->script, &session->tap.info);
 	if (!against)
 		return 0;
@@ -294,6 +295,7 @@ session_prepare(struct session *session, const struct logset_item *item)
 	session->leg_count = 2;
 	if (leg_init(&session->legs[1], session, item, &config) == -1)
 		return -1;
+	session->legs[1].responses = session->play->live;
 	config.differ = settings->compare != COMPARE_NONE ? session_differ : NULL;
 	session->cross = align_new(&config);
 	for (size_t i = 0; i < 2; i++) {
@@ -316,7 +318,8 @@ session_begin(struct session *session)
 {
 	int64_t time;
 
-	steps_on_response(session->steps, count_response, session->play->recorded);
+	if (session->cross == NULL)
+		steps_on_response(session->steps, count_response, session->play->recorded);
 	if (steps_begin(session->steps, &time) == -1) {
 		session_fail(session, "%s", steps_message(session->steps));
 		return false;

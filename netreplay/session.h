@@ -20,6 +20,7 @@ struct play {
 	struct report *report;	   /* NULL while learning */
 	struct learn *learn;	   /* NULL unless learning */
 	struct recorder *recorder; /* --record, --update; or NULL */
+	/* response times, with --against those of the first and the second server; and the lag */
 	struct histogram *recorded, *live, *lag;
 	uint64_t begun;		 /* connections that a server accepted */
 	uint64_t connections[4]; /* done, by enum report_result */

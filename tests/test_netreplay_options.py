@@ -13,7 +13,7 @@ from harness.netlog import run as netlog
 from harness.peers import Server, connect, echo, hold, pattern, recv_exactly
 from harness.proc import Process, wait_until
 from harness.replay import NETREPLAY, at, different, equal, expect, refused, replay
-from harness.scripted import Scripted, changed, recording
+from harness.scripted import Scripted, changed, recording, slow
 from harness.serve import dialog, write_logs
 from harness.services import Redis, accepts, free_port
 from harness.tokens import CARRY, Tokens, Visitor
@@ -99,6 +99,20 @@ def test_against_finds_the_one_byte(log):
 def test_against_one_that_is_not_there(log):
     with Scripted(DIALOG) as server:
         assert expect(2, "--against", f"127.0.0.1:{free_port()}", at(server), log)
+
+
+def test_response_times_of_either_server(log):
+    """0.4 s against next to nothing, whichever of the two is the slow one; the recorded ones take 10 ms."""
+    with Scripted(DIALOG, slow(0.4)) as late, Scripted(DIALOG) as prompt:
+        summary = equal("-o", "json", "--against", at(late), at(prompt), log).json["summary"]
+        times = summary["response_times"]
+        assert times["recorded"]["count"] == times["live"]["count"] == len(DIALOG)
+        assert times["recorded"]["max"] < 0.4 <= times["live"]["p50"]
+        times = equal("-o", "json", "--against", at(prompt), at(late), log).json["summary"]["response_times"]
+        assert times["live"]["max"] < 0.4 <= times["recorded"]["p50"]
+        different("--fail-if", "p50>390ms", "--against", at(late), at(prompt), log)
+        equal("--fail-if", "p50>390ms", "--against", at(prompt), at(late), log)
+        different("--fail-if", "p50>1.5x", "--against", at(late), at(prompt), log)
 
 
 # -- --record and --update --
