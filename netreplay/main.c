@@ -35,6 +35,7 @@ struct netreplay {
 	struct metrics metrics;
 	struct schedule *schedule;
 	struct server *server;
+	bool down; /* the server did not come up */
 	struct progress *progress;
 };
 
@@ -140,16 +141,16 @@ start_report(struct netreplay *netreplay)
 		err(2, NULL);
 }
 
-static void
+/* Returns false if it does not come up, which has been told. */
+static bool
 start_server(struct netreplay *netreplay)
 {
 	const struct settings *settings = &netreplay->settings;
 
 	if (settings->server == NULL || netreplay->play.interrupted)
-		return;
+		return true;
 	netreplay->server = server_start(settings->server, &settings->targets, SERVER_PATIENCE);
-	if (netreplay->server == NULL)
-		exit(2);
+	return netreplay->server != NULL;
 }
 
 static void
@@ -159,24 +160,33 @@ stop_server(struct netreplay *netreplay)
 	netreplay->server = NULL;
 }
 
+/* Play each log with a server of its own. One that does not come up is not tried again: what is
+ * left has failed. */
+static void
+run_fresh(struct netreplay *netreplay)
+{
+	size_t logs = schedule_logs(netreplay->schedule);
+
+	for (size_t i = 0; i < logs && !netreplay->play.interrupted; i++) {
+		if (!netreplay->down)
+			netreplay->down = !start_server(netreplay);
+		if (netreplay->down)
+			schedule_fail(netreplay->schedule, i, "the server did not start");
+		else if (schedule_run(netreplay->schedule, i, 1) == -1)
+			err(2, "replay");
+		stop_server(netreplay);
+	}
+}
+
 /* Play the recording once, the server being there already unless it is wanted fresh for each log.
  */
 static void
 run_once(struct netreplay *netreplay)
 {
-	size_t logs = schedule_logs(netreplay->schedule);
-
-	if (!netreplay->settings.fresh) {
-		if (schedule_run(netreplay->schedule, 0, logs) == -1)
-			err(2, "replay");
-		return;
-	}
-	for (size_t i = 0; i < logs && !netreplay->play.interrupted; i++) {
-		start_server(netreplay);
-		if (schedule_run(netreplay->schedule, i, 1) == -1)
-			err(2, "replay");
-		stop_server(netreplay);
-	}
+	if (netreplay->settings.fresh)
+		run_fresh(netreplay);
+	else if (schedule_run(netreplay->schedule, 0, schedule_logs(netreplay->schedule)) == -1)
+		err(2, "replay");
 }
 
 /* -- learning -- */
@@ -218,8 +228,8 @@ learn_run(struct netreplay *netreplay)
 		if (done > 0)
 			usleep(LEARN_SPREAD);
 		forget_counts(play);
-		if (!settings->fresh)
-			start_server(netreplay);
+		if (!settings->fresh && !start_server(netreplay))
+			exit(2);
 		run_once(netreplay);
 		stop_server(netreplay);
 		done++;
@@ -292,8 +302,8 @@ replay_run(struct netreplay *netreplay)
 
 	start_recorder(netreplay);
 	start_report(netreplay);
-	if (!settings->fresh)
-		start_server(netreplay);
+	if (!settings->fresh && !start_server(netreplay))
+		exit(2);
 	netreplay->progress = progress_start(&netreplay->play,
 	    schedule_total(netreplay->schedule) * (uint64_t)settings->loop, settings->verbose >= 0);
 	for (long long i = 0; i < settings->loop && !netreplay->play.interrupted; i++)

@@ -244,6 +244,23 @@ schedule_run(struct schedule *schedule, size_t first, size_t count)
 }
 
 void
+schedule_fail(struct schedule *schedule, size_t entry, const char *reason)
+{
+	struct play *play = schedule->play;
+	const struct plan_entry *failed = &schedule->plan.entries[entry];
+	struct report_connection connection = {.name = schedule->set->items[failed->item].name,
+	    .key = failed,
+	    .result = REPORT_FAILED,
+	    .reason = reason};
+
+	for (long long i = 0; i < play->settings->clients; i++) {
+		play->connections[REPORT_FAILED]++;
+		if (play->report != NULL)
+			report_connection(play->report, &connection);
+	}
+}
+
+void
 schedule_interrupt(struct schedule *schedule)
 {
 	schedule->play->interrupted = true;

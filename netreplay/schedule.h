@@ -27,6 +27,9 @@ size_t schedule_logs(const struct schedule *schedule);
  */
 int schedule_run(struct schedule *schedule, size_t first, size_t count);
 
+/* The log of the plan cannot be played: tell so of all its copies. */
+void schedule_fail(struct schedule *schedule, size_t entry, const char *reason);
+
 /* Stop now: what a signal does. Safe from the loop's callbacks. */
 void schedule_interrupt(struct schedule *schedule);
 

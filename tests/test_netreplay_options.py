@@ -241,6 +241,37 @@ def test_server_that_does_not_come_up(log, command):
     assert done.err or done.out
 
 
+ONCE = """
+import os, socket, sys
+os.open("started", os.O_CREAT | os.O_EXCL)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    sock = listener.accept()[0]
+    for _ in sock.makefile("rb"):
+        sock.sendall(b"pong\\n")
+    sock.close()
+"""
+
+
+@pytest.mark.parametrize("loop, failed", [("1", 2), ("2", 5)])
+def test_fresh_server_that_comes_up_once_only(folder, logroot, loop, failed):
+    (folder / "once.py").write_text(ONCE)
+    root = write_logs(logroot, *(dialog(("c", b"ping\n"), ("s", b"pong\n"), start=0.1 * n) for n in range(3)))
+    words = ["--fresh", "--server", "/usr/bin/python3 once.py %d", "-n", loop, "-o", "json", "-r", folder / "again"]
+    port = free_port()
+    words[2] %= port
+    done = different(*words, "127.0.0.1", port, root, cwd=folder)
+    assert done.json["summary"]["connections"] == {"equal": 1, "different": 0, "failed": failed, "skipped": 0}
+    told = [(each["name"], each["reason"]) for each in done.json["connections"] if each["result"] == "failed"]
+    assert told[:2] == [("log_2", "the server did not start"), ("log_3", "the server did not start")]
+    assert [event["event"] for event in logs.index(folder / "again")] == ["open", "close"]
+
+
+def test_fresh_server_that_never_comes_up(log):
+    done = expect(2, "--fresh", "--server", "false", "-o", "json", "127.0.0.1", free_port(), log)
+    assert done.results == {"log_1": "failed"} and "nothing was replayed" in done.err
+
+
 def test_server_command_is_not_a_shell(folder, log):
     """What would be two commands there is one, with the words of both; quotes are understood."""
     place = folder / "place"
