@@ -44,10 +44,28 @@ interrupted(void *context, int signal)
 {
 	struct netreplay *netreplay = context;
 
-	(void)signal;
-	if (netreplay->play.interrupted)
+	/* a terminal that closes may tell so twice */
+	if (netreplay->play.interrupted && signal != SIGHUP)
 		_exit(2);
 	schedule_interrupt(netreplay->schedule);
+}
+
+/* Give up on a signal. HUP means that the terminal is closed, unless it is ignored (nohup). */
+static int
+catch_signals(struct netreplay *netreplay)
+{
+	struct loop *loop = netreplay->play.loop;
+	struct sigaction hangup;
+
+	if (sigaction(SIGHUP, NULL, &hangup) == -1 ||
+	    (hangup.sa_handler != SIG_IGN &&
+		loop_signal(loop, SIGHUP, interrupted, netreplay) == -1))
+		return -1;
+	return loop_signal(loop, SIGINT, interrupted, netreplay) == -1 ||
+		       loop_signal(loop, SIGTERM, interrupted, netreplay) == -1 ||
+		       loop_signal(loop, SIGQUIT, interrupted, netreplay) == -1
+		   ? -1
+		   : 0;
 }
 
 static void
@@ -71,9 +89,7 @@ prepare(struct netreplay *netreplay)
 	if (play->loop == NULL || play->pool == NULL || play->recorded == NULL ||
 	    play->live == NULL || play->lag == NULL)
 		err(2, NULL);
-	if (loop_signal(play->loop, SIGINT, interrupted, netreplay) == -1 ||
-	    loop_signal(play->loop, SIGTERM, interrupted, netreplay) == -1 ||
-	    loop_signal(play->loop, SIGQUIT, interrupted, netreplay) == -1)
+	if (catch_signals(netreplay) == -1)
 		err(2, "signals");
 	signal(SIGPIPE, SIG_IGN);
 	/* Deadlines are met to the nanosecond, not to the 50 us that timers may be late by default.

@@ -138,7 +138,7 @@ is_interrupted(void)
 
 	return sigpending(&pending) == 0 &&
 	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
-		   sigismember(&pending, SIGQUIT) == 1);
+		   sigismember(&pending, SIGQUIT) == 1 || sigismember(&pending, SIGHUP) == 1);
 }
 
 /* Wait until it listens. Returns false after telling why it does not. */

@@ -305,17 +305,27 @@ def test_server_that_dies_while_it_is_needed(folder, logroot):
     assert done.status in (1, 2) and "3" in done.err, done
 
 
-def test_server_is_ended_when_the_replay_is_interrupted(folder, logroot):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_server_is_ended_when_the_replay_is_interrupted(folder, logroot, number):
     port = free_port()
     root = write_logs(logroot, recording(DIALOG, start=0.0), recording(DIALOG, start=1000.0))
     process = Process([NETREPLAY, "--server", redis_command(folder / "one", port), "127.0.0.1", str(port), root])
     try:
         wait_until(lambda: accepts(port), "the server listens")
-        process.signal(signal.SIGINT)
-        assert process.wait() != 0
+        process.signal(number)
+        assert process.wait() > 0  # not by the signal
         wait_until(lambda: not accepts(port), "the server is gone")
     finally:
         process.kill()
+
+
+def test_hangup_that_is_ignored_stays_so(logroot):
+    root = write_logs(logroot, recording(DIALOG, start=0.0), recording(DIALOG, start=1.0))
+    with Scripted(DIALOG) as server:
+        process = Process(["nohup", NETREPLAY, at(server), root])
+        wait_until(lambda: server.requests, "it plays")
+        process.signal(signal.SIGHUP)
+        assert process.wait() == 0
 
 
 # -- recordings of several runs --
