@@ -112,6 +112,25 @@ carry_table_learn(struct carry_table *table, size_t index, const void *recorded,
 	    to_end - to_begin);
 }
 
+int
+carry_table_learn_within(struct carry_table *table, size_t index, const void *recorded,
+    size_t recorded_size, const void *live, size_t live_size, uint64_t *matches)
+{
+	struct pattern *pattern = table->set->patterns[index];
+	const unsigned char *from = recorded, *to = live;
+	size_t from_begin, from_end = 0, to_begin, to_end = 0;
+
+	while (pattern_find(
+		   pattern, from, recorded_size, from_end, false, false, &from_begin, &from_end) &&
+	       pattern_find(pattern, to, live_size, to_end, false, false, &to_begin, &to_end)) {
+		++*matches;
+		if (carry_table_learn(table, index, from + from_begin, from_end - from_begin,
+			to + to_begin, to_end - to_begin) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 size_t
 carry_table_count(const struct carry_table *table)
 {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct carry_set; /* the patterns, in the order of the options */
 
@@ -32,6 +33,14 @@ void carry_table_free(struct carry_table *table);
  */
 int carry_table_learn(struct carry_table *table, size_t index, const void *recorded,
     size_t recorded_size, const void *live, size_t live_size);
+
+/*
+ * Another pattern, a mask, took both: look for pattern `index` within them. The first match in one
+ * belongs to the first in the other, and so on; `*matches` is raised by how many there are. Returns
+ * as carry_table_learn().
+ */
+int carry_table_learn_within(struct carry_table *table, size_t index, const void *recorded,
+    size_t recorded_size, const void *live, size_t live_size, uint64_t *matches);
 
 /* How many texts it holds. 0: carry_stream_rewrite() would copy for nothing. */
 size_t carry_table_count(const struct carry_table *table);

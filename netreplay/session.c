@@ -30,18 +30,39 @@ session_differ(void *context, const struct align_difference *difference)
 		    play->report, session, session->item->name, SIDE_SERVER, difference);
 }
 
+/* Look in what a mask took for what is to be carried. Returns -1 with errno. */
+static int
+session_carry_within(struct session *session, const struct align_masked *masked)
+{
+	const struct settings *settings = session->play->settings;
+	struct mask *carried = session->play->masks->masks + settings->carry_first;
+
+	for (size_t i = 0; i < carry_set_count(settings->carry); i++)
+		if (carry_table_learn_within(session->table, i, masked->bytes[ALIGN_RECORDED],
+			masked->size[ALIGN_RECORDED], masked->bytes[ALIGN_LIVE],
+			masked->size[ALIGN_LIVE], &carried[i].matches) == -1)
+			return -1;
+	return 0;
+}
+
 /* A mask was needed: if --carry made it, the live text is what is sent from now on. */
 static void
 session_masked(void *context, const struct align_masked *masked)
 {
 	struct session *session = context;
-	size_t first = session->play->settings->carry_first;
+	const struct settings *settings = session->play->settings;
+	size_t index = masked->mask - settings->carry_first;
+	int result;
 
-	if (session->table == NULL || masked->mask < first)
+	if (session->table == NULL)
 		return;
-	if (carry_table_learn(session->table, masked->mask - first, masked->bytes[ALIGN_RECORDED],
-		masked->size[ALIGN_RECORDED], masked->bytes[ALIGN_LIVE],
-		masked->size[ALIGN_LIVE]) == -1)
+	if (masked->mask >= settings->carry_first && index < carry_set_count(settings->carry))
+		result = carry_table_learn(session->table, index, masked->bytes[ALIGN_RECORDED],
+		    masked->size[ALIGN_RECORDED], masked->bytes[ALIGN_LIVE],
+		    masked->size[ALIGN_LIVE]);
+	else
+		result = session_carry_within(session, masked);
+	if (result == -1)
 		session_out_of_memory(session);
 }
 

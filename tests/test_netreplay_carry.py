@@ -52,6 +52,16 @@ def test_fails_without_and_passes_with(record):
         different("-i", "token=[0-9a-f]+;", at(server), root)
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("mask", ["token=[0-9a-f]+;", "welcome [^\\n]*", "n=[0-9a-f]+;"])
+def test_masks_do_not_hide_what_is_carried(record, mask):
+    root = record(Tokens())
+    with Tokens() as server:
+        done = equal("-i", mask, *CARRY, at(server), root)
+        assert len(server.uses) == 2
+    assert "carry" not in done.err and "matched nothing: " + CARRY[1] not in done.out
+
+
 @pytest.mark.parametrize("timing", ["fast", "recorded"])
 @pytest.mark.parametrize("cut", [1, 10, 20, 24, 36, 37])
 def test_token_split_over_two_reads(record, cut, timing):
