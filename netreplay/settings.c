@@ -338,6 +338,9 @@ check_combination(const struct settings *settings)
 	if (settings->serve && (settings->clients > 1 || settings->shards > 0 ||
 				   settings->fail_if.text != NULL || carried_count > 0))
 		options_refuse("--clients, --shard, --fail-if and --carry are for the client side");
+	if (carried_count > 0 && against != NULL)
+		options_refuse("--carry and --against exclude each other: each server hands out "
+			       "something else");
 	if (!settings->serve && settings->bind_count > 0)
 		options_refuse("--bind is for --serve");
 	if (!settings->serve && settings->loop == 0)

@@ -62,6 +62,13 @@ def test_masks_do_not_hide_what_is_carried(record, mask):
     assert "carry" not in done.err and "matched nothing: " + CARRY[1] not in done.out
 
 
+def test_with_against_is_refused(record):
+    root = record(Tokens())
+    with Tokens() as one, Tokens() as other:
+        line = refused(*CARRY, "--against", at(other), at(one), root)
+        assert "--carry and --against" in line and one.tokens == other.tokens == {}
+
+
 @pytest.mark.parametrize("timing", ["fast", "recorded"])
 @pytest.mark.parametrize("cut", [1, 10, 20, 24, 36, 37])
 def test_token_split_over_two_reads(record, cut, timing):
