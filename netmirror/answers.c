@@ -33,8 +33,11 @@ struct answers {
 	STAILQ_HEAD(, expected) queue;
 	size_t held;
 	uint64_t bytes[2];	 /* of the server and the observer, by enum align_stream */
+	uint64_t fed[2];	 /* of these, as the script makes them, those that align got */
 	enum stream_end ends[2]; /* likewise */
 	bool told_end;		 /* align knows that the server's bytes have ended */
+	bool finishing;		 /* nothing more will come */
+	bool unanswered;	 /* bytes of the server were given up, uncompared */
 	int64_t asked[2];	 /* when the client last sent something, until it is answered; 0 */
 	int failed;		 /* errno: the comparison could not go on */
 	uint64_t differences;
@@ -43,14 +46,26 @@ struct answers {
 
 /* -- differences -- */
 
+/* Is it only what an observer would have answered that was cut off? */
+static bool
+is_behind_cut(const struct answers *answers, const struct align_difference *difference)
+{
+	return answers->finishing && answers->ends[ALIGN_LIVE] != STREAM_ENDED &&
+	       difference->size[ALIGN_LIVE] == 0 &&
+	       difference->offset[ALIGN_LIVE] == answers->fed[ALIGN_LIVE];
+}
+
 static void
 answers_differ(void *context, const struct align_difference *difference)
 {
 	struct answers *answers = context;
 	struct answers_set *set = answers->set;
 	int64_t now = loop_now(set->loop);
-	uint64_t withheld = notice_ration_rest(&set->ration, now);
+	uint64_t withheld;
 
+	if (is_behind_cut(answers, difference))
+		return;
+	withheld = notice_ration_rest(&set->ration, now);
 	answers->differences++;
 	report_difference(set->report, answers, answers->name, SIDE_SERVER, difference);
 	if (withheld > 0)
@@ -91,6 +106,7 @@ answers_compare(
 		answers_fail(answers, ECANCELED);
 		return;
 	}
+	answers->fed[stream] += size;
 	if (size > 0 && align_feed(answers->align, stream, data, size) == -1)
 		answers_fail(answers, errno);
 	if (end && answers->failed == 0 && align_end(answers->align, stream) == -1)
@@ -123,8 +139,10 @@ answers_feed(struct answers *answers)
 	}
 	/* There is no more to compare with what an observer that failed did not answer. */
 	while (answers->ends[ALIGN_LIVE] == STREAM_FAILED &&
-	       (expected = STAILQ_FIRST(&answers->queue)) != NULL)
+	       (expected = STAILQ_FIRST(&answers->queue)) != NULL) {
+		answers->unanswered = true;
 		expected_free(answers, expected);
+	}
 	if (answers->failed == 0 && STAILQ_EMPTY(&answers->queue) && !answers->told_end &&
 	    answers->ends[ALIGN_RECORDED] == STREAM_ENDED) {
 		answers->told_end = true;
@@ -235,6 +253,53 @@ answers_wait_for_server(const struct answers *answers)
 	       answers->ends[ALIGN_LIVE] != STREAM_OPEN;
 }
 
+/*
+ * Have all decided that came from both. A stream that did not end of itself was cut off somewhere:
+ * what the other one has behind that place is no difference.
+ */
+static void
+answers_decide(struct answers *answers)
+{
+	struct align *align = answers->align;
+	bool cut = answers->ends[ALIGN_LIVE] != STREAM_ENDED;
+
+	answers_feed(answers);
+	answers->finishing = true;
+	if (answers->failed != 0 ||
+	    (cut && align_compared(align, ALIGN_LIVE) == answers->fed[ALIGN_LIVE]))
+		return;
+	if (!answers->told_end) {
+		align_open_end(align);
+		if (align_end(align, ALIGN_RECORDED) == -1)
+			answers_fail(answers, errno);
+	}
+	if (cut && align_end(align, ALIGN_LIVE) == -1)
+		answers_fail(answers, errno);
+}
+
+/* Was all compared that the server sent? */
+static bool
+answers_complete(const struct answers *answers)
+{
+	return !answers->unanswered && STAILQ_EMPTY(&answers->queue) &&
+	       align_compared(answers->align, ALIGN_RECORDED) == answers->fed[ALIGN_RECORDED];
+}
+
+/* The same where the server's stream did not end of itself. */
+static enum report_result
+answers_judge_cut(const struct answers *answers, char *text)
+{
+	snprintf(text, REASON_MAX, "the connection was cut off");
+	if (answers->differences > 0)
+		return REPORT_DIFFERENT;
+	if (answers->bytes[ALIGN_RECORDED] == 0)
+		return REPORT_SKIPPED;
+	if (answers_complete(answers))
+		return REPORT_EQUAL;
+	snprintf(text, REASON_MAX, "the connection was cut off before the observer had answered");
+	return REPORT_FAILED;
+}
+
 /* What became of it; `text` has room for REASON_MAX bytes and gets a reason, or stays empty. */
 static enum report_result
 answers_judge(struct answers *answers, const char *reason, char *text)
@@ -251,10 +316,8 @@ answers_judge(struct answers *answers, const char *reason, char *text)
 		snprintf(text, REASON_MAX, "%s", reason);
 		return REPORT_FAILED;
 	}
-	if (answers->ends[ALIGN_RECORDED] != STREAM_ENDED) {
-		snprintf(text, REASON_MAX, "the connection was cut off");
-		return answers->differences > 0 ? REPORT_DIFFERENT : REPORT_SKIPPED;
-	}
+	if (answers->ends[ALIGN_RECORDED] != STREAM_ENDED)
+		return answers_judge_cut(answers, text);
 	if (answers->ends[ALIGN_LIVE] != STREAM_ENDED) {
 		answers->differences++;
 		snprintf(text, REASON_MAX, "the observer's stream is %s, the server's was ended",
@@ -274,7 +337,7 @@ answers_finish(struct answers *answers, const char *reason)
 	if (answers == NULL)
 		return;
 	set = answers->set;
-	answers_feed(answers);
+	answers_decide(answers);
 	if (answers->counter != NULL && mask_counter_end(answers->counter) == -1)
 		answers_fail(answers, errno);
 	connection.name = answers->name;

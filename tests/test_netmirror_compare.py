@@ -183,6 +183,71 @@ def test_a_server_that_fails(mirror):
     assert "cut off" in nm.report
 
 
+def cut_short(mirror, answer, how, *, status):
+    """The server answers `re:` and each line; the observer with `answer`, and the connection is cut off.
+    Returns netmirror, ended."""
+
+    def serve(sock, _number):
+        for line in sock.makefile("rb"):
+            sock.sendall(b"re:" + line)
+
+    def observe(sock, _number):
+        recv_exactly(sock, 4)
+        sock.sendall(answer)
+        if how == "observer":
+            wait_until(lambda: done, "the client has ended")
+            reset(sock)
+        with contextlib.suppress(OSError):
+            recv_all(sock)
+
+    done = []
+    with Server(serve) as server, Server(observe) as observer:
+        nm = mirror("--compare", "--grace", "1", *words(server, observer))
+        client = connect(nm.address)
+        for line in (b"a\n", b"b\n"):
+            client.sendall(line)
+            assert recv_exactly(client, 5) == b"re:" + line
+        said = "bytes received from the observer"
+        wait_until(lambda: nm.counts("%s:%d" % observer.address)[said] == len(answer), "the observer has answered")
+        if how == "client":
+            reset(client)
+        else:
+            client.close()
+        done.append(True)
+        nm.stop(expect=status)
+        observer.errors.clear()
+        server.errors.clear()
+    return nm
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("how", ["client", "observer", "nobody"])
+def test_other_bytes_on_a_connection_that_is_cut_off(mirror, how):
+    """They are told by whomever it was reset, and also where the observer stays open."""
+    nm = cut_short(mirror, b"completely other\n", how, status=1)
+    assert nm.said(r'difference at byte 0: "re:a.*" of the server, "completely other.*" of the observer')
+    assert "0 equal, 1 different, 0 failed, 0 skipped" in nm.report and "completely other" in nm.report
+
+
+def test_a_client_that_resets_after_equal_answers(mirror):
+    """All that the server sent was compared; that it was cut off is said."""
+    nm = cut_short(mirror, b"re:a\nre:b\n", "client", status=0)
+    assert "1 equal, 0 different, 0 failed, 0 skipped" in nm.report and "cut off" in nm.report
+
+
+def test_a_client_that_resets_before_the_observer_has_answered(mirror):
+    """The rest could not be compared, which is no success; it is no difference either."""
+    nm = cut_short(mirror, b"re:a\n", "client", status=1)
+    assert "0 equal, 0 different, 1 failed, 0 skipped" in nm.report and "0 differences" in nm.report
+    assert "cut off before the observer had answered" in nm.report
+
+
+def test_an_observer_that_resets_within_an_answer(mirror):
+    """That it did is the one difference."""
+    nm = cut_short(mirror, b"re:a\nre", "observer", status=1)
+    assert "7 bytes compared, 1 difference," in nm.report and "the observer's stream is reset" in nm.report
+
+
 def test_two_observers_are_told_apart(mirror):
     with Server(answering({b"a": b"1"})) as server:
         with Server(answering({b"a": b"1"})) as good, Server(answering({b"a": b"2"})) as bad:
