@@ -1,17 +1,15 @@
-/* What a script gets, and what stops it: memory by the allocator, endless loops by a count hook. */
+/* What stops a script: memory by the allocator, endless loops by a count hook. */
 #include "net/script_private.h"
 
 #ifdef HAVE_LUA
 
 #include <errno.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "net/notice.h"
-
-#define HOOK_EVERY 100000 /* instructions: seldom enough to cost nothing */
+#define HOOK_EVERY 100000    /* instructions: seldom enough to cost nothing */
+#define COROUTINE_EVERY 1000 /* the same in a coroutine, which pays for the first of them */
+#define STOPPED "stopped: too many steps in one call"
 
 static struct script_state *
 state_of(lua_State *lua)
@@ -60,6 +58,16 @@ limited_alloc(void *context, void *old, size_t old_size, size_t new_size)
 	return new;
 }
 
+/* How often a thread is looked at that was not stopped. */
+static int
+hook_every(lua_State *lua)
+{
+	int is_main = lua_pushthread(lua);
+
+	lua_pop(lua, 1);
+	return is_main ? HOOK_EVERY : COROUTINE_EVERY;
+}
+
 static void
 steps_hook(lua_State *lua, lua_Debug *debug)
 {
@@ -67,15 +75,14 @@ steps_hook(lua_State *lua, lua_Debug *debug)
 
 	state->steps -= lua_gethookcount(lua);
 	if (state->steps > 0) {
-		if (lua_gethookcount(lua) != HOOK_EVERY) /* a coroutine that was stopped once */
-			lua_sethook(lua, steps_hook, LUA_MASKCOUNT, HOOK_EVERY);
+		if (lua_gethookcount(lua) == 1) /* a coroutine that was stopped once */
+			lua_sethook(lua, steps_hook, LUA_MASKCOUNT, hook_every(lua));
 		return;
 	}
 	/* From now on at each instruction, so that no pcall() in the script gets around it. */
 	lua_sethook(lua, steps_hook, LUA_MASKCOUNT, 1);
 	lua_getinfo(lua, "Sl", debug);
-	lua_pushfstring(lua, "%s:%d: stopped: too many steps in one call", debug->short_src,
-	    debug->currentline);
+	lua_pushfstring(lua, "%s:%d: " STOPPED, debug->short_src, debug->currentline);
 	lua_error(lua);
 }
 
@@ -87,53 +94,15 @@ script_limits_set(struct script_state *state, int64_t steps)
 	lua_sethook(state->lua, steps_hook, LUA_MASKCOUNT, HOOK_EVERY);
 }
 
-/* print() belongs to stderr: stdout may be a stream of data. */
-static int
-script_print(lua_State *lua)
+void
+script_limits_coroutine(lua_State *lua)
 {
-	int count = lua_gettop(lua);
-	luaL_Buffer line;
+	struct script_state *state = state_of(lua);
 
-	luaL_buffinit(lua, &line);
-	for (int i = 1; i <= count; i++) {
-		if (i > 1)
-			luaL_addchar(&line, ' ');
-		luaL_tolstring(lua, i, NULL);
-		luaL_addvalue(&line);
-	}
-	luaL_pushresult(&line);
-	notice(NOTICE_INFO, "%s", lua_tostring(lua, -1));
-	return 0;
-}
-
-/* Have require() look beside the script first. */
-static void
-set_search_path(lua_State *lua, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	lua_getglobal(lua, "package");
-	lua_pushlstring(lua, path, slash != NULL ? (size_t)(slash - path + 1) : 0);
-	lua_pushstring(lua, "?.lua;");
-	lua_getfield(lua, -3, "path");
-	lua_concat(lua, 3);
-	lua_setfield(lua, -2, "path");
-	lua_pop(lua, 1);
-}
-
-static int
-open_libraries(lua_State *lua)
-{
-	const struct script_state *state = lua_touserdata(lua, 1);
-
-	luaL_openlibs(lua);
-	lua_pushcfunction(lua, script_print);
-	lua_setglobal(lua, "print");
-	lua_getglobal(lua, "os");
-	lua_pushnil(lua); /* only a signal ends the process, with all logs complete */
-	lua_setfield(lua, -2, "exit");
-	set_search_path(lua, state->path);
-	return 0;
+	lua_sethook(lua, steps_hook, LUA_MASKCOUNT, COROUTINE_EVERY);
+	state->steps -= COROUTINE_EVERY;
+	if (state->steps <= 0)
+		luaL_error(lua, STOPPED);
 }
 
 int
@@ -145,7 +114,7 @@ script_limits_open(struct script_state *state)
 		return -1;
 	}
 	*(struct script_state **)lua_getextraspace(state->lua) = state;
-	return script_run(state, open_libraries, state, SCRIPT_LOAD_STEPS);
+	return script_run(state, script_library_open, state, SCRIPT_LOAD_STEPS);
 }
 
 #endif

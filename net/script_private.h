@@ -60,5 +60,14 @@ int script_limits_open(struct script_state *state);
 /* Give the next call so many steps. */
 void script_limits_set(struct script_state *state, int64_t steps);
 
+/* Within a coroutine that begins: have its steps counted, too. Raises an error if there are no
+ * more. */
+void script_limits_coroutine(lua_State *lua);
+
+/* script_library.c */
+
+/* A body(): open the libraries that scripts get. Its argument is the state. */
+int script_library_open(lua_State *lua);
+
 #endif
 #endif

@@ -197,10 +197,12 @@ def cut_short(mirror, answer, how, *, status):
         if how == "observer":
             wait_until(lambda: done, "the client has ended")
             reset(sock)
-        with contextlib.suppress(OSError):
+        elif how == "nobody":
+            wait_until(lambda: over, "netmirror has ended")
+        else:
             recv_all(sock)
 
-    done = []
+    done, over = [], []
     with Server(serve) as server, Server(observe) as observer:
         nm = mirror("--compare", "--grace", "1", *words(server, observer))
         client = connect(nm.address)
@@ -215,6 +217,7 @@ def cut_short(mirror, answer, how, *, status):
             client.close()
         done.append(True)
         nm.stop(expect=status)
+        over.append(True)
         observer.errors.clear()
         server.errors.clear()
     return nm

@@ -19,6 +19,44 @@ FAULTS = {
     "loop": ("while true do end", "stopped: too many steps"),
     "loop in pcall": ("while true do pcall(function() while true do end end) end", "stopped: too many steps"),
     "loop in a coroutine": ("coroutine.wrap(function() while true do end end)()", "stopped: too many steps"),
+    "loop in a message handler": ("xpcall(error, function() while true do end end)", "stopped: too many steps"),
+    "loop in the handler of a loop": (
+        "local function loop() while true do end end xpcall(loop, loop)",
+        "stopped: too many steps",
+    ),
+    "loop when a stopped coroutine is closed": (
+        """
+        local function loop() while true do end end
+        local co = coroutine.create(function()
+          local held <close> = setmetatable({}, { __close = loop })
+          loop()
+        end)
+        coroutine.resume(co)
+        coroutine.close(co)
+        loop()""",
+        "stopped: too many steps",
+    ),
+    "many short coroutines": (
+        "while true do coroutine.wrap(function() for i = 1, 4e4 do end end)() end",
+        "stopped: too many steps",
+    ),
+    "many coroutines that are stopped": (
+        """
+        local function loop() while true do end end
+        while true do coroutine.resume(coroutine.create(loop)) end""",
+        "stopped: too many steps",
+    ),
+    "a hook": ("debug.sethook() while true do end", "attempt to call a nil value (field 'sethook')"),
+    "a finalizer": (
+        "setmetatable({}, { __gc = function() while true do end end }) collectgarbage()",
+        "test.lua:4: scripts have no finalizers (__gc)",
+    ),
+    "a finalizer of files": (
+        """
+        getmetatable(io.stdout).__gc = function() while true do end end
+        io.tmpfile() collectgarbage()""",
+        "attempt to index a boolean value",
+    ),
     "recursion": ("local function f() return 1 + f() end f()", ""),
     "memory": ("local t = {} while true do t[#t + 1] = ('x'):rep(9999) .. #t end", "stopped: more than 64 MiB held"),
     "one string": ("return ('x'):rep(1 << 40)", ""),
@@ -58,6 +96,69 @@ def test_a_failing_script_closes_its_connection_only(scripted, logroot, fault):
     line = nr.wait_said(r"netrecord: .*\(client 127\.0\.0\.1:\d+\)")[0]
     assert re.search(r"test\.lua:\d+: ", line) or fault == "table" and "test.lua: " in line, line
     assert message in line
+
+
+def test_what_is_replaced_does_what_it_does_in_lua(scripted):
+    """xpcall(), coroutines and setmetatable(), also where they yield across one another."""
+    with Server(echo) as server:
+        nr = scripted(
+            """
+            local function list(...) return table.concat({ ... }, ",") end
+
+            local function say(...)
+              local words = table.pack(...)
+              for i = 1, words.n do words[i] = tostring(words[i]) end
+              return table.concat(words, " ")
+            end
+
+            function deep() error("deep down") end
+
+            local checks = {
+              function() return say(xpcall(list, print, 1, 2, 3)) == "true 1,2,3" end,
+              function() return say(xpcall(error, function(text) return text:upper(), 2 end, "no")) == "false NO" end,
+              function() return say(pcall(xpcall, error, function() error("in turn", 0) end)) == "false in turn" end,
+              function() return not pcall(xpcall, list, "no handler") end,
+              function() return select(2, xpcall(deep, debug.traceback)):match("deep down.*in function 'deep'") end,
+              function()
+                local co = coroutine.create(function(...)
+                  local got = list(..., coroutine.yield("first"))
+                  return select(2, xpcall(function()
+                    error(got .. coroutine.yield("second"), 0)
+                  end, function(text) return text .. coroutine.yield("third") end))
+                end)
+                local told = {}
+                for _, word in ipairs({ "a", "b", "c", "d" }) do
+                  told[#told + 1] = select(2, assert(coroutine.resume(co, word)))
+                end
+                return list(table.unpack(told)) == "first,second,third,a,bcd" and coroutine.status(co) == "dead"
+              end,
+              function() return say(coroutine.resume(coroutine.create(error), "told")) == "false told" end,
+              function()
+                local got = {}
+                for each in coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) do got[#got + 1] = each end
+                return list(table.unpack(got)) == "1,2,3"
+              end,
+              function() return not pcall(coroutine.create, 1) and not pcall(coroutine.wrap) end,
+              function()
+                local thing = setmetatable({}, { __index = { a = 1 } })
+                return thing.a == 1 and setmetatable(thing, nil) == thing and thing.a == nil
+              end,
+              function() return not pcall(setmetatable, setmetatable({}, { __metatable = 1 }), {}) end,
+              function() return not pcall(setmetatable, {}) and not pcall(setmetatable, 1, {}) end,
+              function() return require("debug") == debug and next(debug, "traceback") == nil end,
+            }
+
+            function client_data(data)
+              local failed = {}
+              if data == "" then return "" end
+              for number, check in ipairs(checks) do
+                if not check() then failed[#failed + 1] = number end
+              end
+              return "failed: " .. list(table.unpack(failed))
+            end""",
+            target=server.address,
+        )
+        assert exchange(nr.address, b"go") == b"failed: "
 
 
 @core
