@@ -151,7 +151,7 @@ leg_failed(struct leg *leg, int error)
 void
 leg_close(struct leg *leg)
 {
-	leg_over(leg, !STAILQ_EMPTY(&leg->queue));
+	leg_over(leg, !STAILQ_EMPTY(&leg->queue) || leg->finish == LEG_FAILS);
 }
 
 /* The queue is empty and the client's connection over. */

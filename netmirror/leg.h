@@ -126,7 +126,8 @@ void leg_resume(struct leg *leg);
 /* End it at once, with a reset, counted as dropped. */
 void leg_drop(struct leg *leg, const char *reason);
 
-/* Close it at once. What was sent is delivered; an observer that was not sent all is reset. */
+/* Close it at once. What was sent is delivered; an observer that was not sent all, or whose
+ * client's connection has failed, is reset. */
 void leg_close(struct leg *leg);
 
 #endif

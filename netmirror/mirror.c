@@ -189,6 +189,7 @@ static void
 mirror_close(struct observer *observer, enum close_reason reason, int64_t time)
 {
 	struct mirror *mirror = mirror_of(observer);
+	bool failed = mirror->failed || reason != CLOSE_ENDED;
 
 	(void)time;
 	mirror->closed = true;
@@ -197,11 +198,8 @@ mirror_close(struct observer *observer, enum close_reason reason, int64_t time)
 
 		if (leg->state == LEG_OVER)
 			mirror_leg_judge(&mirror->legs[i]);
-		else if (reason == CLOSE_KILLED)
-			leg_close(leg);
 		else
-			leg_end(
-			    leg, mirror->failed || reason == CLOSE_REFUSED ? LEG_FAILS : LEG_ENDS);
+			leg_end(leg, failed ? LEG_FAILS : LEG_ENDS);
 	}
 	mirror_less(mirror);
 }

@@ -159,6 +159,34 @@ def test_a_reset_is_a_reset_for_observers_too(mirror, observers, who):
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("how", ["INT", "TERM", "QUIT", "script"])
+def test_a_connection_that_netmirror_ends_itself_is_no_complete_one(mirror, observers, folder, how):
+    """By a signal, when the grace time is over, by the second signal, or since the script failed."""
+    script = folder / "fail.lua"
+    script.write_text("function client_data(data) return data:find('X') and error('no') or data end")
+    watching = observers(2)
+    with Server(lambda sock, _: sock.sendall(recv_exactly(sock, 4)) or recv_until_end(sock)) as server:
+        nm = mirror("-s", script, "--grace", "0.2" if how == "TERM" else "1m", *words(server, *watching))
+        with connect(nm.address) as client:
+            client.sendall(b"half")
+            assert recv_exactly(client, 4) == b"half"
+            wait_until(lambda: all(nm.counts(o.name)["bytes sent to the observer"] == 4 for o in watching), "observers have it")
+            if how == "script":
+                client.sendall(b"X")
+            else:
+                nm.signal(getattr(signal, f"SIG{how}"))
+            if how == "QUIT":
+                nm.wait_said("waiting for")
+                nm.signal(signal.SIGQUIT)
+            for observer in watching:
+                assert observer.got(1) == [(b"half", "reset")]
+        if how == "script":
+            nm.stop()
+        else:
+            assert nm.wait() == 0
+
+
+@pytest.mark.core
 def test_early_server_close_while_the_client_still_sends(mirror, observers):
     def brief(sock, _number):
         recv_exactly(sock, 100)

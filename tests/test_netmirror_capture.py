@@ -225,6 +225,17 @@ def test_ends(mirror, observers, root, how):
         nm.stop()
 
 
+def test_an_end_by_a_signal_is_no_end_of_a_client(mirror, observers, root):
+    (observer,) = observers(1)
+    with Server(hold) as server:
+        nm = capture(mirror, "--interface", "lo", str(server.address[1]), observer.name)
+        with connect(server.address) as client:
+            client.sendall(b"half")
+            wait_until(lambda: nm.counts(observer.name)["bytes sent to the observer"] == 4, "the observer has it")
+            nm.stop(signal.SIGINT)
+        assert observer.got(1) == [(b"half", "reset")]
+
+
 def test_a_storm_and_recording_and_comparing(mirror, observers, root, logroot):
     """Both directions are there for -l and --compare."""
     with Server(echo) as server, Server(echo) as twin:
