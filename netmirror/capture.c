@@ -368,6 +368,12 @@ mirror_capture_count(const struct mirror_capture *capture)
 	return capture->count;
 }
 
+bool
+mirror_capture_damaged(const struct mirror_capture *capture)
+{
+	return capture->damaged;
+}
+
 void
 mirror_capture_drain(struct mirror_capture *capture)
 {

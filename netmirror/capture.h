@@ -31,6 +31,9 @@ struct mirror_capture *mirror_capture_new(const struct capture_config *config);
 /* Connections that are mirrored now. */
 size_t mirror_capture_count(const struct mirror_capture *capture);
 
+/* Was the capture file damaged, so that what follows in it is not mirrored? */
+bool mirror_capture_damaged(const struct mirror_capture *capture);
+
 /* No more connections are taken; those that are there go on. */
 void mirror_capture_drain(struct mirror_capture *capture);
 

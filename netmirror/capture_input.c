@@ -177,9 +177,11 @@ file_read(struct timer *timer)
 			capture_take(capture, &packet);
 			continue;
 		}
-		if (got == -1)
+		if (got == -1) {
 			notice(NOTICE_ERROR, "%s: %s", capture->config.file,
 			    capture_message(capture->file));
+			capture->damaged = true;
+		}
 		file_ended(capture);
 		return;
 	}

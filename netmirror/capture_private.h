@@ -28,6 +28,7 @@ struct mirror_capture {
 	struct timer read; /* of the file: go on */
 	bool paused;
 	bool ended;	    /* the file has */
+	bool damaged;	    /* where it could not be read any further */
 	int64_t wait_until; /* for observers that have not ended yet; 0: not waiting */
 };
 

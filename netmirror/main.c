@@ -200,7 +200,8 @@ start(struct netmirror *netmirror)
 static int
 finish(struct netmirror *netmirror)
 {
-	int status = 0, logs;
+	int status = netmirror->capture != NULL && mirror_capture_damaged(netmirror->capture);
+	int compared = 0, logs;
 
 	/* Legs may be left that a further signal did not wait for. */
 	netmirror_stop(netmirror);
@@ -210,7 +211,8 @@ finish(struct netmirror *netmirror)
 	entrances_release(&netmirror->entrances);
 	tally_set_tell(&netmirror->common.tallies);
 	if (netmirror->report != NULL)
-		status = answers_set_conclude(&netmirror->answers);
+		compared = answers_set_conclude(&netmirror->answers);
+	status = compared > status ? compared : status;
 	logs = front_finish(&netmirror->front);
 	if (logs == -1)
 		_exit(status > 0 ? status : 1);

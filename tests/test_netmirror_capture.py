@@ -11,7 +11,7 @@ from harness.mirror import NETMIRROR, refused
 from harness.netns import join
 from harness.peers import (MIB, Many, Server, connect, echo, exchange, hold, pattern, recv_all, recv_exactly, recv_until_end,
                            reset)
-from harness.proc import Process, run, settled, wait_until
+from harness.proc import BIN, Process, run, settled, wait_until
 from harness.services import BARE, Redis, free_port
 
 
@@ -58,6 +58,11 @@ def mixed(store, wrap=(), host="127.0.0.1", count=400):
 def stores(folder, root):
     with Store(folder / "one") as one, Store(folder / "two") as two:
         yield one, two
+
+
+# one connection, 10 ms and more between what happens in it
+SHORT_LOG = (b"c 0.000000 con\nc 0.100000 5\nhellos 0.120000 3\nyesc 0.200000 5\nagains 0.250000 4\nsure"
+             b"c 0.300000 hup\ns 0.400000 hup\n")
 
 
 def capture(mirror, *words, **options):
@@ -252,6 +257,20 @@ def test_a_storm_and_recording_and_comparing(mirror, observers, root, logroot):
     assert "40 connections: 40 equal" in nm.report
     assert sorted(log.bytes("c") for log in logs.load_all(logroot).values()) == sorted(payloads)
     assert sorted(log.bytes("s") for log in logs.load_all(logroot).values()) == sorted(payloads)
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_damaged_capture_file_is_no_success(mirror, observers, folder, cut):
+    """What stands before the damage is mirrored; a connection whose end is missing is reset."""
+    (observer,) = observers(1)
+    (folder / "log_1").write_bytes(SHORT_LOG)
+    run(BIN / "netlog", "pcap", "-w", folder / "x.pcapng", "--server", "192.0.2.1:8000", folder / "log_1")
+    whole = (folder / "x.pcapng").read_bytes()
+    (folder / "x.pcapng").write_bytes(whole[: len(whole) - cut * 200])
+    nm = mirror("--capture", "-R", folder / "x.pcapng", "8000", observer.name, listeners=0)
+    assert nm.wait() == cut, nm.stderr
+    assert observer.got(1) == [(b"helloagain", "reset" if cut else "fin")]
+    assert ("truncated" in nm.stderr) == bool(cut)
 
 
 def test_wrong_use():
