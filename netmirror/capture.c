@@ -16,6 +16,7 @@ struct captured {
 	struct tap tap;
 	struct mirror_capture *capture;
 	struct tcp_stream *stream;
+	bool server_ended;
 	bool blocked;	  /* an observer's ready() said no */
 	struct task task; /* kill, or release when closed */
 	LIST_ENTRY(captured) all;
@@ -195,6 +196,15 @@ told_data(void *context, struct tcp_stream *stream, enum side side, const uint8_
 		captured_data(stream->user, side, data, size);
 }
 
+/* Is the filter such that nothing of the server is captured? Then its end will not be either. */
+static bool
+is_one_sided(const struct captured *captured)
+{
+	const struct tcp_stream *stream = captured->stream;
+
+	return stream->accepted == -1 && stream->bytes[SIDE_SERVER] == 0 && !captured->server_ended;
+}
+
 static void
 told_eof(void *context, struct tcp_stream *stream, enum side side, int64_t time)
 {
@@ -202,8 +212,13 @@ told_eof(void *context, struct tcp_stream *stream, enum side side, int64_t time)
 	struct captured *captured = stream->user;
 
 	(void)time;
-	if (captured != NULL)
-		tap_eof(&captured->tap, side, loop_now(capture_loop(capture)));
+	if (captured == NULL)
+		return;
+	tap_eof(&captured->tap, side, loop_now(capture_loop(capture)));
+	if (side == SIDE_SERVER)
+		captured->server_ended = true;
+	else if (is_one_sided(captured))
+		captured_close(captured, CLOSE_ENDED);
 }
 
 static void

@@ -273,6 +273,19 @@ def test_a_damaged_capture_file_is_no_success(mirror, observers, folder, cut):
     assert ("truncated" in nm.stderr) == bool(cut)
 
 
+def test_a_filter_that_shows_one_direction(mirror, observers, root):
+    """Where nothing of the server is seen its end is not waited for."""
+    (observer,) = observers(1)
+    with Server(echo) as server:
+        port = str(server.address[1])
+        nm = capture(mirror, "--interface", "lo", "-F", f"dst port {port}", port, observer.name)
+        for payload in (b"one", b"another"):
+            assert exchange(server.address, payload) == payload
+        assert observer.got(2) == [(b"another", "fin"), (b"one", "fin")]
+        wait_until(lambda: nm.counts()["connections open now"] == 0, "all connections are over")
+        nm.stop()
+
+
 def test_wrong_use():
     assert "a port is needed" in refused("--capture")
     assert "an observer is needed" in refused("--capture", "80")
