@@ -228,6 +228,12 @@ answers_take(struct answers *answers, const struct slice *slice)
 	return answers->failed == 0 ? 0 : -1;
 }
 
+const char *
+answers_failure(const struct answers *answers)
+{
+	return answers->failure[0] != '\0' ? answers->failure : strerror(answers->failed);
+}
+
 void
 answers_take_end(struct answers *answers, int error)
 {
@@ -311,7 +317,7 @@ answers_judge(struct answers *answers, const char *reason, char *text)
 	if (answers->ends[ALIGN_LIVE] != STREAM_OPEN)
 		reason = NULL;
 	if (answers->failed != 0)
-		reason = answers->failure[0] != '\0' ? answers->failure : strerror(answers->failed);
+		reason = answers_failure(answers);
 	if (reason != NULL) {
 		snprintf(text, REASON_MAX, "%s", reason);
 		return REPORT_FAILED;

@@ -59,8 +59,11 @@ int answers_expect(struct answers *answers, const struct slice *slice, struct sl
 /* The server has ended its stream, or (`error`) failed. */
 void answers_expect_end(struct answers *answers, int error);
 
-/* The observer has sent these bytes. Returns -1 with errno. */
+/* The observer has sent these bytes. Returns -1 if the comparison has failed. */
 int answers_take(struct answers *answers, const struct slice *slice);
+
+/* Why it has failed; valid until answers_finish(). */
+const char *answers_failure(const struct answers *answers);
 
 /* It has ended its stream, or (`error`) failed. */
 void answers_take_end(struct answers *answers, int error);

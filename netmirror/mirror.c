@@ -69,8 +69,10 @@ mirror_leg_over(struct leg *leg)
 static void
 mirror_leg_received(struct leg *leg, const struct slice *slice)
 {
-	if (answers_take(mirror_leg(leg)->answers, slice) == -1)
-		leg_drop(leg, strerror(errno));
+	struct answers *answers = mirror_leg(leg)->answers;
+
+	if (answers_take(answers, slice) == -1)
+		leg_drop(leg, answers_failure(answers));
 }
 
 static bool

@@ -98,6 +98,7 @@ def test_a_failing_normaliser_fails_its_comparison(mirror, script):
         nm.stop(expect=2)
         (connection,) = json.loads(nm.report)["connections"]
         assert connection["result"] == "failed" and "test.lua:2: no " in connection["reason"]
+        assert all("test.lua:2: no " in line for line in nm.lines if "a connection to it is dropped" in line), nm.stderr
         server.errors.clear()
         observer.errors.clear()
 
