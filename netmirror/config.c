@@ -198,24 +198,41 @@ read_part(struct reading *reading, const struct toml *table, const char *key)
 	return expect(reading, part, TOML_TABLE) == 0 ? part : NULL;
 }
 
+/* Is the port 0, of which the kernel makes another one each time? */
+static bool
+is_any_port(const char *listen)
+{
+	struct address_name name;
+
+	return address_split(listen, &name) == NULL && !name.is_unix &&
+	       strspn(name.port, "0") == strlen(name.port);
+}
+
+/* Does another proxy listen there, too? */
+static const struct config_proxy *
+find_listen(const struct config *config, const char *listen)
+{
+	for (size_t i = 0; i < config->count; i++)
+		if (strcmp(config->proxies[i].listen, listen) == 0 && !is_any_port(listen))
+			return &config->proxies[i];
+	return NULL;
+}
+
 static int
 read_server(struct reading *reading, const struct toml *table, struct config_proxy **proxy)
 {
 	const struct toml *server = read_part(reading, table, "server"), *address;
-	const struct config *config = reading->config;
+	const struct config_proxy *same;
 
 	if (server == NULL)
 		return -1;
 	address = read_address(reading, server, "server", "listen_addr");
 	if (address == NULL)
 		return -1;
-	for (size_t i = 0; i < config->count; i++) {
-		if (strcmp(config->proxies[i].listen, address->string) == 0) {
-			refuse(reading, address->line, "listen_addr \"%s\" is that of line %u too",
-			    address->string, config->proxies[i].line);
-			return -1;
-		}
-	}
+	same = find_listen(reading->config, address->string);
+	if (same != NULL)
+		return refuse(reading, address->line, "listen_addr \"%s\" is that of line %u too",
+		    address->string, same->line);
 	*proxy = config_add(reading->config, address->string);
 	if (*proxy == NULL)
 		return out_of_memory(reading, server);

@@ -38,16 +38,17 @@ entrance_close(struct entrances *entrances, struct entrance *entrance)
 	free(entrance);
 }
 
+/* Several may be written alike, with port 0: the oldest that has no next site yet. */
 static struct entrance *
 entrance_find(struct entrances *entrances, const char *listen)
 {
-	struct entrance *entrance;
+	struct entrance *entrance, *found = NULL;
 
 	SLIST_FOREACH (entrance, &entrances->all, next) {
-		if (strcmp(entrance->listen, listen) == 0)
-			return entrance;
+		if (entrance->next_site == NULL && strcmp(entrance->listen, listen) == 0)
+			found = entrance;
 	}
-	return NULL;
+	return found;
 }
 
 static int

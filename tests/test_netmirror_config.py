@@ -83,6 +83,25 @@ def test_several_proxies_in_one_process(mirror, observers, file):
         nm.stop()
 
 
+def test_several_ports_of_the_kernel(mirror, file):
+    """Port 0 may be written more than once; on HUP each keeps its port."""
+
+    def answering(word):
+        return Server(lambda sock, _: sock.sendall(word + recv_all(sock)))
+
+    with answering(b"one ") as one, answering(b"two ") as two, answering(b"three ") as three:
+        file.write_text(ONE.format(0, name(one)) + ONE.format(0, name(two)))
+        nm = mirror("-f", file, listeners=2)
+        ports = [int(each.rsplit(":", 1)[1]) for each in nm.listening]
+        assert [exchange(("127.0.0.1", port), b"x") for port in ports] == [b"one x", b"two x"]
+        file.write_text(ONE.format(0, name(two)) + ONE.format(0, name(three)) + ONE.format(0, name(one)))
+        nm.signal(signal.SIGHUP)
+        nm.wait_said("is read anew")
+        ports.append(int(nm.wait_said(r"listening on (\S+)", 3)[2].rsplit(":", 1)[1]))
+        assert [exchange(("127.0.0.1", port), b"x") for port in ports] == [b"two x", b"three x", b"one x"]
+        nm.stop()
+
+
 def test_other_ways_to_write_the_same(mirror, observers, echo_server, file):
     first, second = observers(2)
     file.write_text(
@@ -122,7 +141,7 @@ BAD = {
     "no host": (GOOD.replace("127.0.0.1:9", ":9"), 5, 'addr ":9": no host'),
     "port 0": (GOOD.replace("127.0.0.1:9", "127.0.0.1:0"), 5, "port 0"),
     "not resolved": (GOOD.replace("127.0.0.1:9", "no-such-host.invalid:9"), 5, "no-such-host.invalid:9"),
-    "twice": (GOOD + GOOD, 8, "is that of line 3 too"),
+    "twice": (GOOD.replace(":0", ":1") * 2, 8, "is that of line 3 too"),
     "open string": (GOOD.replace(':9"', ":9"), 5, "a string is not ended on its line"),
     "no value": (GOOD + "x =\n", 6, "a value is missing"),
     "no equals": (GOOD + "x 5\n", 6, "= is missing"),
