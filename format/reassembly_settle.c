@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "format/reassembly_private.h"
 
 #define FORMING_MOST ((size_t)1 << 20) /* held of a connection whose SYN may still come */
@@ -165,6 +167,23 @@ settle_stray(struct reassembly *reassembly, struct connection *connection)
 	return false;
 }
 
+/* A reset behind bytes that were lost on their way is no gap: tell it. Returns whether it was one.
+ */
+static bool
+settle_reset(struct reassembly *reassembly, struct connection *connection, enum side side)
+{
+	const struct flow *flow = &connection->flows[side];
+	struct held *held = hold_first(connection, side);
+
+	if (held == NULL || (held->piece.flags & PACKET_RST) == 0 || flow->acked > flow->next ||
+	    behind_hole(connection, side_other(side)) != NULL)
+		return false;
+	hold_take(reassembly, connection, side, held);
+	tell_piece(reassembly, connection, side, &held->piece);
+	free(held);
+	return true;
+}
+
 /* Let go of something that is held: decide where the sides begin, or tell a gap. */
 static void
 settle_step(struct reassembly *reassembly, struct connection *connection)
@@ -178,7 +197,9 @@ settle_step(struct reassembly *reassembly, struct connection *connection)
 	} else if (other_side_is_absent(connection)) {
 		connection->one_sided = true;
 		tell_held(reassembly, connection);
-	} else if (!settle_stray(reassembly, connection)) {
+	} else if (!settle_stray(reassembly, connection) &&
+		   !settle_reset(reassembly, connection, SIDE_CLIENT) &&
+		   !settle_reset(reassembly, connection, SIDE_SERVER)) {
 		enum side side = missing_side(connection, &behind, &size);
 		tell_gap(reassembly, connection, side, size, behind->piece.time);
 	}

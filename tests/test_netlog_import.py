@@ -478,6 +478,23 @@ def test_lost_on_the_way_is_no_gap(folder):
     assert logs.closed(folder / "out")[1]["lost"] == 150
 
 
+@pytest.mark.parametrize("side", ["c", "s"])
+def test_lost_on_the_way_and_own_reset(folder, side):
+    t = Talk().open().send("c", REQUEST).send("s", ANSWER)
+    t.seq[side] += 100
+    log = the_log(folder, packets.pcap(t.reset(side).packets))
+    assert (log.bytes("c"), log.bytes("s")) == (REQUEST, ANSWER) and log.ends() == [f"{side} err"]
+    assert logs.closed(folder / "out")[1]["lost"] == 0
+
+
+def test_acknowledged_and_own_reset(folder):
+    """The reset is behind bytes that were received: they are missing."""
+    t = Talk().open().send("c", REQUEST).send("s", ANSWER)
+    t.seq["c"] += 100
+    imported(folder, packets.pcap(t.ack("s").reset("c").packets), status=1)
+    assert gap_of(folder) == ("c", len(REQUEST), 100)
+
+
 def test_snapshot_length(folder):
     cut = [p.cut(300) for p in talk().packets]
     found, _ = imported(folder, packets.pcap(cut), status=1)
