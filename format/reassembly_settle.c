@@ -167,6 +167,19 @@ settle_stray(struct reassembly *reassembly, struct connection *connection)
 	return false;
 }
 
+/* The byte of a keep-alive in a hole is none: let go of it. Returns whether there was one. */
+static bool
+settle_probe(struct reassembly *reassembly, struct connection *connection, enum side side)
+{
+	struct held *held = hold_first(connection, side);
+
+	if (behind_hole(connection, side) == NULL || !held->piece.probe)
+		return false;
+	hold_take(reassembly, connection, side, held);
+	free(held);
+	return true;
+}
+
 /* A reset behind bytes that were lost on their way is no gap: tell it. Returns whether it was one.
  */
 static bool
@@ -198,6 +211,8 @@ settle_step(struct reassembly *reassembly, struct connection *connection)
 		connection->one_sided = true;
 		tell_held(reassembly, connection);
 	} else if (!settle_stray(reassembly, connection) &&
+		   !settle_probe(reassembly, connection, SIDE_CLIENT) &&
+		   !settle_probe(reassembly, connection, SIDE_SERVER) &&
 		   !settle_reset(reassembly, connection, SIDE_CLIENT) &&
 		   !settle_reset(reassembly, connection, SIDE_SERVER)) {
 		enum side side = missing_side(connection, &behind, &size);

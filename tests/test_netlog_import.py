@@ -478,6 +478,16 @@ def test_lost_on_the_way_is_no_gap(folder):
     assert logs.closed(folder / "out")[1]["lost"] == 150
 
 
+@pytest.mark.parametrize("more", [b"", b"more"])
+def test_keep_alive_over_a_gap(folder, more):
+    """Its byte is no part of what the server sent."""
+    t = Talk().open().send("c", REQUEST)
+    t.seq["s"] += 100
+    t.ack("c").raw("s", t.seq["s"] - 1, t.seq["c"], ACK, b"\0").ack("c").send("s", more).close()
+    imported(folder, packets.pcap(t.packets), status=1)
+    assert gap_of(folder) == ("s", 0, 100)
+
+
 @pytest.mark.parametrize("side", ["c", "s"])
 def test_lost_on_the_way_and_own_reset(folder, side):
     t = Talk().open().send("c", REQUEST).send("s", ANSWER)
