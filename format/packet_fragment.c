@@ -97,7 +97,7 @@ parts_grow(struct parts *parts, size_t size)
 	return true;
 }
 
-/* Copy what is new: of bytes that come twice the first copy counts, as in streams. */
+/* Copy what is new: of bytes that come twice the first copy counts. */
 static void
 parts_fill(struct parts *parts, size_t offset, const uint8_t *bytes, size_t size)
 {

@@ -1,9 +1,10 @@
 /*
  * TCP segments, in the order of a capture, into what the connections' sides did, in the order in
- * which they did it: retransmissions, overlaps (the first copy counts), reordering, sequence
- * numbers that wrap, reused ports, and keep-alives are dealt with. Bytes that are missing are never
- * made up: they are told as a gap, which ends the connection. Knows neither files nor clocks; what
- * time it is the segments tell.
+ * which they did it: retransmissions, overlaps, reordering, sequence numbers that wrap, reused
+ * ports, and keep-alives are dealt with. Of bytes that come twice the first copy counts, but among
+ * those that wait behind missing ones the one whose segment begins first. Bytes that are missing
+ * are never made up: they are told as a gap, which ends the connection. Knows neither files nor
+ * clocks; what time it is the segments tell.
  *
  *     capture or live packets --packet_decode()--> reassembly_add() --> ops
  *
