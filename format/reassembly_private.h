@@ -156,6 +156,16 @@ void table_remove(struct reassembly *reassembly, struct connection *connection);
 /* Its two sides change places. */
 void connection_turn(struct connection *connection);
 
+/* reassembly_find.c: which connection a segment belongs to */
+
+/* The place of sequence number `seq`, counted from where the side stands. */
+uint64_t flow_place(struct flow *flow, uint32_t seq);
+
+/* The connection of the segment, perhaps a new one; NULL if there is no memory. `*side` is who sent
+ * it. */
+struct connection *connection_find(struct reassembly *reassembly,
+    const struct packet_segment *segment, int64_t time, enum side *side);
+
 /* reassembly_hold.c: pieces that wait */
 
 /* Keep a copy of `piece`; one that says nothing new is passed over. */
