@@ -268,6 +268,16 @@ test_client_only(void)
 	add('c', PACKET_ACK, 1, 1, "ask");
 	add('s', PACKET_RST, 1, 0, "");
 	finish("open c:ask s:reset reset;");
+
+	/* the server's numbers are followed also where they have gone far */
+	begin((struct reassembly_config){.client_only = true});
+	handshake();
+	add('c', PACKET_ACK, 1, 1, "ask");
+	for (uint32_t far = 1; far < 50; far++)
+		add('s', PACKET_ACK, far * 30000000, 4, "answer");
+	add('s', PACKET_ACK | PACKET_FIN, 49 * 30000000u + 6, 4, "");
+	add('c', PACKET_ACK | PACKET_FIN, 4, 49 * 30000000u + 7, "");
+	finish("open c:ask s:eof c:eof closed;");
 }
 
 static void
