@@ -113,9 +113,10 @@ test_operands(void)
 	    "./a_1 ./a_2,./a_2.1,./a_2.2.gz ./a_2.10 ./a3 ./a_4.gz ./a_5 "
 	    "./a_6.3,./a_6.4 ./a_10",
 	    0, "./a", NULL);
-	/* files: first parts bring the others along; the order is the user's */
-	expect_set(NULL, "a_10 a_2,a_2.1,a_2.2.gz a_2.1 single -", 0, "a_10", "a_2", "a_2.1",
-	    "single", "-", NULL);
+	/* files bring the parts that follow them along, once; the order is the user's */
+	expect_set(NULL, "a_10 a_2,a_2.1,a_2.2.gz single -", 0, "a_10", "a_2", "a_2.1", "single",
+	    "-", NULL);
+	expect_set(NULL, "a_2.1,a_2.2.gz a_2.10", 0, "a_2.1", "a_2.10", NULL);
 	expect_set(NULL, "dir/b_1 ab_1", 0, "dir/b", "ab", NULL);
 	expect_set(NULL, "! zz: no log of that name", 0, "a_1", "zz", NULL);
 	expect_set(NULL, "! no/zz: no log of that name", 0, "no/zz", NULL);
