@@ -28,6 +28,8 @@ struct mask_set {
 };
 
 void mask_set_init(struct mask_set *set);
+
+/* The set is empty then, as after mask_set_init(). */
 void mask_set_release(struct mask_set *set);
 
 /* Add one pattern. Returns 0, or -1 with a one-line reason in `error`. */

@@ -338,6 +338,10 @@ check_combination(const struct settings *settings)
 	if (settings->serve && (settings->clients > 1 || settings->shards > 0 ||
 				   settings->fail_if.text != NULL || carried_count > 0))
 		options_refuse("--clients, --shard, --fail-if and --carry are for the client side");
+	if (carried_count > 0 && settings->compare == COMPARE_SIZE)
+		options_refuse(
+		    "--carry and --compare size exclude each other: no byte of the answers "
+		    "is looked at");
 	if (carried_count > 0 && against != NULL)
 		options_refuse("--carry and --against exclude each other: each server hands out "
 			       "something else");
@@ -393,6 +397,11 @@ settings_parse(struct settings *settings, int argc, char **argv, int *first)
 		parse_option(settings, option, optarg);
 	}
 	check_combination(settings);
+	if (settings->compare == COMPARE_SIZE && settings->masks.count > 0) {
+		notice(
+		    NOTICE_WARNING, "--compare size looks at no byte: the patterns mask nothing");
+		mask_set_release(&settings->masks);
+	}
 	add_carried(settings);
 	if (settings->serve) {
 		if (optind == argc)

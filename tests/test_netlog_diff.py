@@ -112,6 +112,13 @@ def test_sizes_alone(folder):
     assert places("-C", "size", first, write(folder / "b_1", dialog(b"abc"))) == [("s", 3, 2, 0)]
 
 
+def test_sizes_alone_look_at_no_byte(folder):
+    first, second = (write(folder / name, dialog(b"ABCDE")) for name in ("a_1", "b_1"))
+    done = run("diff", "-C", "size", "-i", "B+", first, second)
+    assert (done.returncode, done.stderr) == (0, b"netlog: --compare size looks at no byte: the patterns mask nothing\n")
+    assert b"masked" not in done.stdout
+
+
 @pytest.mark.core
 def test_ends_count(folder):
     first = write(folder / "a_1", dialog())

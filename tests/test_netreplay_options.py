@@ -76,6 +76,23 @@ def test_compare_none_is_no_success_without_an_answer(log):
         assert replay("-C", "none", at(server), log).status in (1, 2)
 
 
+@pytest.mark.parametrize("pattern", [["-i", "answer"], ["-I", "masks"]])
+def test_compare_size_masks_nothing(folder, log, pattern):
+    (folder / "masks").write_text("answer\n")
+    with Scripted(DIALOG) as server:
+        done = replay("-C", "size", *pattern, at(server), log, cwd=folder)
+    assert done.status == 0 and "masked" not in done.out
+    assert "netreplay: --compare size looks at no byte: the patterns mask nothing" in done.err
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_compare_size_carries_nothing(log, side):
+    with Scripted(DIALOG) as server:
+        operands = [at(server), log] if side == "client" else ["--serve", "0", log]
+        assert "--carry" in refused("-C", "size", "--carry", "(answer)", *operands)
+        assert server.requests == []
+
+
 # -- --against --
 
 

@@ -262,6 +262,10 @@ diff_collect(struct diff *diff)
 		    invocation, "two recordings are compared, %d given", invocation->argc - optind);
 		return -1;
 	}
+	if (diff->config.sizes_only && diff->masks.count > 0) {
+		warnx("--compare size looks at no byte: the patterns mask nothing");
+		mask_set_release(&diff->masks);
+	}
 	if (strcmp(operands[0], "-") == 0 && strcmp(operands[1], "-") == 0) {
 		usage_error(invocation, "standard input cannot be compared with itself");
 		return -1;
