@@ -56,6 +56,8 @@ cues_note_client(struct cues *cues, const struct record *record)
 {
 	cues->cause_time = record->time;
 	cues->next.cause += record->size;
+	if (record->type == RECORD_ERR && !cues->next.client_ended)
+		cues->next.client_reset = true;
 	if (record->type == RECORD_HUP || record->type == RECORD_ERR)
 		cues->next.client_ended = true;
 	if (record->type == RECORD_ERR)

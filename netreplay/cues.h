@@ -21,7 +21,8 @@ struct cue {
 	uint64_t size;	    /* CUE_SEND */
 	uint64_t cause;	    /* client bytes recorded ahead of it */
 	bool client_ended;  /* the client's end is recorded ahead of it too */
-	bool client_failed; /* and was a failure */
+	bool client_failed; /* and was a failure, or one followed */
+	bool client_reset;  /* and was a failure */
 	bool server_ended;  /* so is the server's own FIN */
 	int64_t after;	    /* how long after the last of these, nanoseconds */
 	int64_t patience;   /* how long the client had taken for them after the cue before */

@@ -66,6 +66,17 @@ guest_close(struct guest *guest, enum close_reason reason, bool reset)
 	loop_later(host->loop, &guest->task);
 }
 
+/* How the client's end differs from the recorded one; NULL: it does not. */
+static const char *
+guest_compare_end(const struct guest *guest)
+{
+	if (guest->host->settings->compare == COMPARE_NONE || !guest->cue.client_ended ||
+	    !guest->ended || guest->unclear || guest->reset == guest->cue.client_reset)
+		return NULL;
+	return guest->reset ? "the client's stream is reset, in the recording it was ended"
+			    : "the client's stream is ended, in the recording it was reset";
+}
+
 static void
 guest_report(struct guest *guest, enum report_result result, const char *reason)
 {
@@ -85,8 +96,12 @@ guest_report(struct guest *guest, enum report_result result, const char *reason)
 		if (host->settings->compare != COMPARE_NONE)
 			connection.differences = align_differences(guest->align);
 	}
-	if (result == REPORT_EQUAL && connection.differences > 0)
-		connection.result = REPORT_DIFFERENT;
+	if (result == REPORT_EQUAL) {
+		connection.reason = guest_compare_end(guest);
+		connection.differences += connection.reason != NULL;
+		if (connection.differences > 0)
+			connection.result = REPORT_DIFFERENT;
+	}
 	host->connections[connection.result]++;
 	host->compared += connection.compared;
 	host->differences += connection.differences;
@@ -176,6 +191,8 @@ static void
 guest_ended(struct guest *guest, int error)
 {
 	guest->ended = true;
+	guest->reset = error != 0;
+	guest->unclear = guest->broken;
 	guest->received_at = guest->progress = guest_now(guest);
 	if (error == 0) {
 		tap_eof(&guest->tap, SIDE_CLIENT, guest_now(guest));

@@ -30,6 +30,8 @@ struct guest {
 	bool open;     /* another log may take over still */
 	bool departed; /* no log fits */
 	bool ended;    /* its FIN was received, or it failed */
+	bool reset;    /* it failed, as its end */
+	bool unclear;  /* sending had failed before its end came: that may have been a FIN before */
 	bool broken;   /* it failed: what it is sent leads nowhere */
 	uint64_t received;
 	int64_t received_at; /* loop time of the last byte, or of its end */

@@ -5,9 +5,9 @@ import pytest
 
 from harness import logs
 from harness.netlog import con, data, end
-from harness.peers import Server, recv_all, recv_until_end, reset
+from harness.peers import Server, connect, recv_all, recv_exactly, recv_until_end, reset
 from harness.replay import at, different, equal
-from harness.serve import write_logs
+from harness.serve import dialog, write_logs
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +168,29 @@ def test_ends_that_were_not_recorded_are_not_compared(logroot):
     root = write_logs(logroot, [*ONE_LINE[:3], end("c", 0.03, "err")])
     with Server(answering("ended")) as one, Server(answering("reset")) as other:
         equal("--against", at(other), at(one), root)
+
+
+# -- the client's end, with --serve --
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("compare", ["bytes", "size", "none"])
+@pytest.mark.parametrize("recorded", ["hup", "err"])
+@pytest.mark.parametrize("live", ["hup", "err"])
+def test_end_of_a_client_is_compared(serve, logroot, recorded, live, compare):
+    turns = (("c", b"a\n"), ("s", b"re:a\n"))
+    log = dialog(*turns, client_end=recorded, server_end="hup" if recorded == "hup" else None)
+    server = serve("-t", "fast", "-C", compare, write_logs(logroot, log))
+    with connect(server.address) as sock:
+        sock.sendall(b"a\n")
+        assert recv_exactly(sock, 5) == b"re:a\n"
+        if live == "err":
+            reset(sock)
+        else:
+            sock.shutdown(1)
+            assert recv_all(sock) == b""
+    if live == recorded or compare == "none":
+        server.ends(0)
+        return
+    words = ("reset", "ended") if live == "err" else ("ended", "reset")
+    assert "the client's stream is %s, in the recording it was %s" % words in server.ends(1)
