@@ -181,7 +181,7 @@ serve_record(struct serve *serve)
 		return;
 	serve->host.recorder = recorder_new(serve->service.loop, &config);
 	if (serve->host.recorder == NULL)
-		notice_exit("logroot %s: %s", config.root, strerror(errno));
+		exit(2); /* it has said why */
 }
 
 static void

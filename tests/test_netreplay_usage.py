@@ -254,3 +254,12 @@ def test_progress_line_on_a_terminal(server, logroot):
     assert b"\r" in done.stdout and b"8" in done.stdout
     quiet = run("script", "-qec", words + " -q -t fast", "/dev/null").stdout
     assert b"\r" not in quiet.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_logroot_that_cannot_be_written_is_told_once(logroot, side):
+    root = write_logs(logroot, dialog(("c", b"a"), ("s", b"b")))
+    operands = ["--serve", "0", root] if side == "server" else ["127.0.0.1:1", root]
+    done = expect(2, "-r", logroot.parent / "nowhere" / "log", *operands)
+    lines = [each for each in done.err.splitlines() if "listening on" not in each]
+    assert len(lines) == 1 and "nowhere/log" in lines[0], done.err
