@@ -153,30 +153,32 @@ answers_feed(struct answers *answers)
 /* -- response times -- */
 
 void
-answers_ask(struct answers *answers)
+answers_ask(struct answers *answers, int64_t time)
 {
-	answers->asked[ALIGN_RECORDED] = answers->asked[ALIGN_LIVE] = loop_now(answers->set->loop);
+	answers->asked[ALIGN_RECORDED] = time;
+	answers->asked[ALIGN_LIVE] = loop_now(answers->set->loop);
 }
 
 static void
-answers_answered(struct answers *answers, enum align_stream stream)
+answers_answered(struct answers *answers, enum align_stream stream, int64_t time)
 {
 	struct answers_set *set = answers->set;
 
 	if (answers->asked[stream] != 0 && (stream == ALIGN_LIVE || answers->first))
-		histogram_add(set->times[stream], loop_now(set->loop) - answers->asked[stream]);
+		histogram_add(set->times[stream], time - answers->asked[stream]);
 	answers->asked[stream] = 0;
 }
 
 /* -- the server's bytes come -- */
 
 int
-answers_expect(struct answers *answers, const struct slice *slice, struct slice *shared)
+answers_expect(
+    struct answers *answers, const struct slice *slice, struct slice *shared, int64_t time)
 {
 	struct expected *expected;
 
 	answers->bytes[ALIGN_RECORDED] += slice->size;
-	answers_answered(answers, ALIGN_RECORDED);
+	answers_answered(answers, ALIGN_RECORDED, time);
 	if (answers->counter != NULL &&
 	    mask_counter_feed(answers->counter, slice->data, slice->size) == -1)
 		answers_fail(answers, errno);
@@ -221,7 +223,7 @@ int
 answers_take(struct answers *answers, const struct slice *slice)
 {
 	answers->bytes[ALIGN_LIVE] += slice->size;
-	answers_answered(answers, ALIGN_LIVE);
+	answers_answered(answers, ALIGN_LIVE, loop_now(answers->set->loop));
 	if (answers->failed == 0)
 		answers_compare(answers, ALIGN_LIVE, slice->data, slice->size);
 	answers_feed(answers);

@@ -49,12 +49,13 @@ struct answers;
 struct answers *answers_new(
     struct answers_set *set, const struct conn_info *info, const char *observer, bool first);
 
-/* The client has sent something. */
-void answers_ask(struct answers *answers);
+/* The client has sent something, at `time` by the clock of its connection. */
+void answers_ask(struct answers *answers, int64_t time);
 
-/* The server has sent `slice`, lent; `*shared` as for leg_send(). Returns -1 if there is no more
- * room for it. */
-int answers_expect(struct answers *answers, const struct slice *slice, struct slice *shared);
+/* The server has sent `slice`, lent, at `time` by the same clock; `*shared` as for leg_send().
+ * Returns -1 if there is no more room for it. */
+int answers_expect(
+    struct answers *answers, const struct slice *slice, struct slice *shared, int64_t time);
 
 /* The server has ended its stream, or (`error`) failed. */
 void answers_expect_end(struct answers *answers, int error);

@@ -34,6 +34,34 @@ capture_metrics(const struct mirror_capture *capture)
 	return &capture->config.common->front->metrics;
 }
 
+/* -- time -- */
+
+/*
+ * A packet's time by the loop's clock, by which taps go. Those of a file follow one another as they
+ * did in the capture, however fast it is read: they may lie in the future.
+ */
+static int64_t
+captured_time(const struct captured *captured, int64_t time)
+{
+	const struct mirror_capture *capture = captured->capture;
+	int64_t now = loop_now(capture_loop(capture)), last = captured->tap.info.last;
+
+	time += capture->shift;
+	if (capture->config.file == NULL && time > now)
+		time = now;
+	return time > last ? time : last;
+}
+
+/* What time it is for a connection of which no packet tells. */
+static int64_t
+captured_now(const struct captured *captured)
+{
+	const struct mirror_capture *capture = captured->capture;
+
+	return capture->config.file != NULL ? captured->tap.info.last
+					    : loop_now(capture_loop(capture));
+}
+
 /* -- the end of a connection -- */
 
 static void
@@ -55,7 +83,7 @@ captured_unblock(struct captured *captured)
 }
 
 static void
-captured_close(struct captured *captured, enum close_reason reason)
+captured_close(struct captured *captured, enum close_reason reason, int64_t time)
 {
 	struct mirror_capture *capture = captured->capture;
 
@@ -67,7 +95,7 @@ captured_close(struct captured *captured, enum close_reason reason)
 	metrics_add(capture_metrics(capture), COUNTER_OPEN, -1);
 	if (reason == CLOSE_KILLED)
 		metrics_add(capture_metrics(capture), COUNTER_KILLED, 1);
-	tap_close(&captured->tap, reason, loop_now(capture_loop(capture)));
+	tap_close(&captured->tap, reason, time);
 	captured->task.run = captured_release;
 	loop_later(capture_loop(capture), &captured->task);
 	service_check(&capture->config.common->front->service);
@@ -76,7 +104,9 @@ captured_close(struct captured *captured, enum close_reason reason)
 static void
 captured_kill(struct task *task)
 {
-	captured_close(CONTAINER_OF(task, struct captured, task), CLOSE_KILLED);
+	struct captured *captured = CONTAINER_OF(task, struct captured, task);
+
+	captured_close(captured, CLOSE_KILLED, captured_now(captured));
 }
 
 /* -- what observers may ask -- */
@@ -126,7 +156,6 @@ told_open(void *context, struct tcp_stream *stream, int64_t time)
 	struct captured *captured;
 	struct address client;
 
-	(void)time;
 	address_from_end(&client, &stream->ends[SIDE_CLIENT]);
 	if (capture->draining || own_has(&capture->own, &client)) {
 		stream->ignored = true;
@@ -145,7 +174,8 @@ told_open(void *context, struct tcp_stream *stream, int64_t time)
 	captured->tap.info.id = ++relays->last_id;
 	captured->tap.info.client = client;
 	address_from_end(&captured->tap.info.server, &stream->ends[SIDE_SERVER]);
-	captured->tap.info.opened = captured->tap.info.last = loop_now(capture_loop(capture));
+	captured->tap.info.last = capture->begun;
+	captured->tap.info.opened = captured->tap.info.last = captured_time(captured, time);
 	stream->user = captured;
 	LIST_INSERT_HEAD(&capture->all, captured, all);
 	capture->count++;
@@ -155,8 +185,19 @@ told_open(void *context, struct tcp_stream *stream, int64_t time)
 	tap_open(&captured->tap);
 }
 
+/* Have it told that the server has accepted, as soon as that is known. */
 static void
-captured_data(struct captured *captured, enum side side, const uint8_t *data, size_t size)
+captured_connect(struct captured *captured)
+{
+	const struct tcp_stream *stream = captured->stream;
+
+	if (captured->tap.info.connected == 0 && stream->accepted != -1)
+		tap_connected(&captured->tap, captured_time(captured, stream->accepted));
+}
+
+static void
+captured_data(
+    struct captured *captured, enum side side, const uint8_t *data, size_t size, int64_t time)
 {
 	struct mirror_capture *capture = captured->capture;
 	struct chunk_pool *pool = capture->config.common->front->service.relays.pool;
@@ -175,7 +216,7 @@ captured_data(struct captured *captured, enum side side, const uint8_t *data, si
 		piece = size < room ? size : room;
 		memcpy(space, data, piece);
 		slice = chunk_pool_slice(pool, piece);
-		tap_data(&captured->tap, side, &slice, loop_now(capture_loop(capture)));
+		tap_data(&captured->tap, side, &slice, captured_time(captured, time));
 		data += piece;
 		size -= piece;
 	}
@@ -191,9 +232,10 @@ told_data(void *context, struct tcp_stream *stream, enum side side, const uint8_
     size_t size, int64_t time)
 {
 	(void)context;
-	(void)time;
-	if (stream->user != NULL)
-		captured_data(stream->user, side, data, size);
+	if (stream->user == NULL)
+		return;
+	captured_connect(stream->user);
+	captured_data(stream->user, side, data, size, time);
 }
 
 /* Is the filter such that nothing of the server is captured? Then its end will not be either. */
@@ -208,17 +250,17 @@ is_one_sided(const struct captured *captured)
 static void
 told_eof(void *context, struct tcp_stream *stream, enum side side, int64_t time)
 {
-	struct mirror_capture *capture = context;
 	struct captured *captured = stream->user;
 
-	(void)time;
+	(void)context;
 	if (captured == NULL)
 		return;
-	tap_eof(&captured->tap, side, loop_now(capture_loop(capture)));
+	captured_connect(captured);
+	tap_eof(&captured->tap, side, captured_time(captured, time));
 	if (side == SIDE_SERVER)
 		captured->server_ended = true;
 	else if (is_one_sided(captured))
-		captured_close(captured, CLOSE_ENDED);
+		captured_close(captured, CLOSE_ENDED, captured_time(captured, time));
 }
 
 static void
@@ -227,11 +269,11 @@ told_reset(void *context, struct tcp_stream *stream, enum side side, int64_t tim
 	struct mirror_capture *capture = context;
 	struct captured *captured = stream->user;
 
-	(void)time;
 	if (captured == NULL)
 		return;
+	captured_connect(captured);
 	metrics_add(capture_metrics(capture), COUNTER_FAILED, 1);
-	tap_error(&captured->tap, side, ECONNRESET, loop_now(capture_loop(capture)));
+	tap_error(&captured->tap, side, ECONNRESET, captured_time(captured, time));
 }
 
 static void
@@ -244,7 +286,6 @@ told_gap(void *context, struct tcp_stream *stream, enum side side, uint64_t offs
 	char client[ADDRESS_TEXT_MAX];
 	uint64_t withheld = notice_ration_rest(&capture->ration, now);
 
-	(void)time;
 	if (captured == NULL)
 		return;
 	metrics_add(capture_metrics(capture), COUNTER_GAPS, 1);
@@ -259,8 +300,8 @@ told_gap(void *context, struct tcp_stream *stream, enum side side, uint64_t offs
 		    (unsigned long long)captured->tap.info.id,
 		    address_format(&captured->tap.info.client, client), (unsigned long long)size,
 		    side == SIDE_CLIENT ? "client" : "server", (unsigned long long)offset);
-	tap_error(&captured->tap, side, ENODATA, now);
-	captured_close(captured, CLOSE_ENDED);
+	tap_error(&captured->tap, side, ENODATA, captured_time(captured, time));
+	captured_close(captured, CLOSE_ENDED, captured_time(captured, time));
 }
 
 static void
@@ -269,15 +310,15 @@ told_end(void *context, struct tcp_stream *stream, enum stream_end end, int64_t 
 	struct mirror_capture *capture = context;
 	struct captured *captured = stream->user;
 
-	(void)time;
 	if (captured == NULL)
 		return;
+	time = captured_time(captured, time);
 	if (end == STREAM_REFUSED)
 		metrics_add(capture_metrics(capture), COUNTER_REFUSED, 1);
 	/* Nobody knows how it went on: the observers see a reset behind what is known. */
 	if (end == STREAM_UNFINISHED || end == STREAM_EVICTED)
-		tap_error(&captured->tap, SIDE_CLIENT, ENODATA, loop_now(capture_loop(capture)));
-	captured_close(captured, end == STREAM_REFUSED ? CLOSE_REFUSED : CLOSE_ENDED);
+		tap_error(&captured->tap, SIDE_CLIENT, ENODATA, time);
+	captured_close(captured, end == STREAM_REFUSED ? CLOSE_REFUSED : CLOSE_ENDED, time);
 }
 
 static const struct reassembly_ops reassembly_ops = {
@@ -297,6 +338,8 @@ capture_take(struct mirror_capture *capture, const struct packet *packet)
 	struct packet_segment segment;
 	enum packet_status status = packet_decode(capture->decoder, packet, &segment);
 
+	if (capture->shift == 0) /* the first one of a file */
+		capture->shift = loop_now(capture_loop(capture)) - packet->time;
 	metrics_add(capture_metrics(capture), COUNTER_PACKETS, 1);
 	if (status == PACKET_SEGMENT)
 		reassembly_add(capture->reassembly, &segment, packet->time);
@@ -332,7 +375,7 @@ end_silent(struct mirror_capture *capture)
 			continue;
 		metrics_add(capture_metrics(capture), COUNTER_FAILED, 1);
 		tap_error(&captured->tap, SIDE_CLIENT, ETIMEDOUT, now);
-		captured_close(captured, CLOSE_ENDED);
+		captured_close(captured, CLOSE_ENDED, now);
 	}
 }
 
@@ -340,10 +383,13 @@ static void
 capture_tick(struct timer *timer)
 {
 	struct mirror_capture *capture = CONTAINER_OF(timer, struct mirror_capture, tick);
-	struct timespec now;
+	struct timespec clock;
+	int64_t now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	reassembly_expire(capture->reassembly, (int64_t)now.tv_sec * SECOND + now.tv_nsec);
+	clock_gettime(CLOCK_REALTIME, &clock);
+	now = (int64_t)clock.tv_sec * SECOND + clock.tv_nsec;
+	capture->shift = loop_refresh(capture_loop(capture)) - now;
+	reassembly_expire(capture->reassembly, now);
 	mirror_capture_measure(capture);
 	end_silent(capture);
 	loop_timer_set(
@@ -403,7 +449,7 @@ mirror_capture_stop(struct mirror_capture *capture)
 	capture_input_pause(capture, true);
 	capture->draining = true;
 	while ((captured = LIST_FIRST(&capture->all)) != NULL)
-		captured_close(captured, CLOSE_KILLED);
+		captured_close(captured, CLOSE_KILLED, captured_now(captured));
 }
 
 struct mirror_capture *
@@ -421,6 +467,7 @@ mirror_capture_new(const struct capture_config *config)
 	if (capture == NULL)
 		return NULL;
 	capture->config = *config;
+	capture->begun = loop_now(capture_loop(capture));
 	LIST_INIT(&capture->all);
 	own_init(&capture->own, config->port);
 	timer_init(&capture->tick, capture_tick);

@@ -17,6 +17,8 @@ struct mirror_capture {
 	size_t blocked; /* connections whose recording holds the capture back */
 	bool draining;	/* connections that begin are passed over */
 	struct own_set own;
+	int64_t begun;		     /* when, by the loop's clock */
+	int64_t shift;		     /* from packets' times to the loop's */
 	struct timer tick;	     /* live: what has been waited for too long, what was dropped */
 	uint64_t dropped;	     /* by the kernel, as counted so far */
 	int64_t told;		     /* when the user was last told */

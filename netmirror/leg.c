@@ -240,8 +240,7 @@ leg_flush(struct leg *leg)
 
 /* Queue the rest of a slice, of which `sent` bytes went. */
 static void
-leg_queue(
-    struct leg *leg, const struct slice *slice, size_t sent, struct slice *shared, int64_t time)
+leg_queue(struct leg *leg, const struct slice *slice, size_t sent, struct slice *shared)
 {
 	struct piece *piece = calloc(1, sizeof(*piece));
 	bool waiting = !STAILQ_EMPTY(&leg->queue);
@@ -258,7 +257,7 @@ leg_queue(
 	piece->slice.data += sent;
 	piece->slice.size -= sent;
 	piece->held = slice_held(shared) + sizeof(*piece);
-	piece->time = time;
+	piece->time = loop_now(leg_loop(leg));
 	leg_count_held(leg, (int64_t)piece->held);
 	STAILQ_INSERT_TAIL(&leg->queue, piece, next);
 	if (!waiting)
@@ -269,7 +268,7 @@ leg_queue(
 }
 
 void
-leg_send(struct leg *leg, const struct slice *slice, struct slice *shared, int64_t time)
+leg_send(struct leg *leg, const struct slice *slice, struct slice *shared)
 {
 	ssize_t sent = 0;
 
@@ -284,7 +283,7 @@ leg_send(struct leg *leg, const struct slice *slice, struct slice *shared, int64
 		return;
 	}
 	if ((size_t)sent < slice->size) {
-		leg_queue(leg, slice, (size_t)sent, shared, time);
+		leg_queue(leg, slice, (size_t)sent, shared);
 		leg_update(leg);
 	}
 }

@@ -111,11 +111,11 @@ void leg_start(struct leg *leg, struct leg_set *set, const struct target *target
     const struct leg_ops *ops, void *owner);
 
 /*
- * The client has sent `slice`, received at `time`. Lent; what must wait is kept in `*shared`, at
+ * The client has sent `slice`. Lent; what must wait is kept in `*shared`, at
  * first all zeros, which all legs of a connection are given one after the other, and which is
  * dropped afterwards by the caller.
  */
-void leg_send(struct leg *leg, const struct slice *slice, struct slice *shared, int64_t time);
+void leg_send(struct leg *leg, const struct slice *slice, struct slice *shared);
 
 /* The client's connection is over; what is queued is still sent. */
 void leg_end(struct leg *leg, enum leg_finish finish);

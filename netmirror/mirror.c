@@ -128,14 +128,14 @@ mirror_client_data(struct mirror *mirror, const struct slice *slice, int64_t tim
 		struct mirror_leg *each = &mirror->legs[i];
 
 		if (each->answers != NULL)
-			answers_ask(each->answers);
-		leg_send(&each->leg, slice, &shared, time);
+			answers_ask(each->answers, time);
+		leg_send(&each->leg, slice, &shared);
 	}
 	slice_drop(&shared);
 }
 
 static void
-mirror_server_data(struct mirror *mirror, const struct slice *slice)
+mirror_server_data(struct mirror *mirror, const struct slice *slice, int64_t time)
 {
 	struct slice shared = {NULL, NULL, 0};
 
@@ -144,7 +144,7 @@ mirror_server_data(struct mirror *mirror, const struct slice *slice)
 
 		if (each->answers == NULL)
 			continue;
-		if (answers_expect(each->answers, slice, &shared) == -1)
+		if (answers_expect(each->answers, slice, &shared, time) == -1)
 			leg_drop(&each->leg, "its answers are too far behind the server's");
 		else
 			leg_resume(&each->leg);
@@ -158,7 +158,7 @@ mirror_data(struct observer *observer, enum side side, const struct slice *slice
 	if (side == SIDE_CLIENT)
 		mirror_client_data(mirror_of(observer), slice, time);
 	else
-		mirror_server_data(mirror_of(observer), slice);
+		mirror_server_data(mirror_of(observer), slice, time);
 }
 
 static void

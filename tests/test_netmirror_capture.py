@@ -1,4 +1,5 @@
 """--capture: what clients send to a port, from packets, live or from a file, reaches the observers whole and in order."""
+import json
 import re
 import signal
 import socket
@@ -284,6 +285,23 @@ def test_a_filter_that_shows_one_direction(mirror, observers, root):
         assert observer.got(2) == [(b"another", "fin"), (b"one", "fin")]
         wait_until(lambda: nm.counts()["connections open now"] == 0, "all connections are over")
         nm.stop()
+
+
+def test_times_are_those_of_the_capture(mirror, folder, logroot):
+    """Not those at which it was read: in logs, and where response times are compared."""
+    (folder / "short_1").write_bytes(SHORT_LOG)
+    run(BIN / "netlog", "pcap", "-w", folder / "x.pcapng", "--server", "192.0.2.1:8000", folder / "short_1")
+    with Server(lambda sock, _: (recv_exactly(sock, 10), sock.sendall(b"yessure"), recv_until_end(sock))) as twin:
+        words = ["-R", folder / "x.pcapng", "--compare", "-o", "json", "-l", logroot, "8000", "127.0.0.1:%d" % twin.address[1]]
+        nm = mirror("--capture", *words, listeners=0)
+        assert nm.wait() == 0, nm.stderr
+    (log,) = logs.load_all(logroot).values()
+    told = [round(record.time - log.records[0].time, 3) for record in log.records]
+    assert told == pytest.approx([0, 0.1, 0.12, 0.2, 0.25, 0.3, 0.4], abs=0.002), told
+    (closed,) = logs.closed(logroot).values()
+    assert closed["duration"] == pytest.approx(0.4, abs=0.002) and closed["connect"] is not None
+    times = json.loads(nm.report)["summary"]["response_times"]["recorded"]
+    assert times["count"] == 2 and times["max"] == pytest.approx(0.05, abs=0.002)
 
 
 def test_wrong_use():
