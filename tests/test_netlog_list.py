@@ -157,7 +157,7 @@ def test_start_that_the_index_does_not_know_is_shown_as_without_an_index(folder)
 def test_log_of_unknown_start_stays_behind_those_of_lower_numbers(folder):
     for n in (1, 2, 3):
         write(folder / f"log_{n}")
-    unknown = json.loads(entry(2, "2026-11-20T10:00:00.000000Z", 0.1)) | {"start": None}
-    (folder / "log_index.jsonl").write_text(
-        entry(1, "2026-11-20T10:00:00.000000Z", 0.1) + json.dumps(unknown) + "\n" + entry(3, "2026-11-20T11:00:00.000000Z", 0.1))
+    unknown = [json.dumps(json.loads(line) | {"start": None}) for line in entry(2, "2026-11-20T10:30:00.000000Z", 0.1).splitlines()]
+    known = [entry(n, f"2026-11-20T1{n}:00:00.000000Z", 0.1) for n in (1, 3)]
+    (folder / "log_index.jsonl").write_text("\n".join([known[0].rstrip(), *unknown, known[1]]))
     assert [row[0] for row in rows(folder / "log")] == ["1", "2", "3"]
