@@ -59,6 +59,15 @@ options_refuse(const char *reason)
 	notice_exit("%s (try %s --help)", reason, getprogname());
 }
 
+void
+options_mask_nothing(struct mask_set *masks)
+{
+	if (masks->count == 0)
+		return;
+	notice(NOTICE_WARNING, "--compare size looks at no byte: the patterns mask nothing");
+	mask_set_release(masks);
+}
+
 int
 options_size(const char *option, const char *text, uint64_t *size)
 {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format/mask.h"
 #include "net/address.h"
 #include "net/recorder.h"
 
@@ -48,6 +49,10 @@ void options_unknown(int mark, char *const *argv, const struct option *options);
 
 /* Report a wrong use, with the way to the help, and end with status 2. */
 _Noreturn void options_refuse(const char *reason);
+
+/* For a comparison of sizes alone, which looks at no byte: drop the masks, if there are any, with a
+ * warning. */
+void options_mask_nothing(struct mask_set *masks);
 
 /* "64k" of `option` ("--rotate"); must be at least 1. */
 int options_size(const char *option, const char *text, uint64_t *size);

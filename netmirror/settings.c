@@ -307,6 +307,8 @@ settings_parse(struct settings *settings, int argc, char **argv)
 	if (settings->compare == COMPARE_NONE &&
 	    (settings->masks.count > 0 || settings->has_output))
 		options_refuse("--ignore and --output need --compare");
+	if (settings->compare == COMPARE_SIZE)
+		options_mask_nothing(&settings->masks);
 	if (!settings->capture &&
 	    (settings->interface_count > 0 || settings->filter != NULL || settings->read != NULL))
 		options_refuse("--interface, --filter and --read need --capture");

@@ -397,11 +397,8 @@ settings_parse(struct settings *settings, int argc, char **argv, int *first)
 		parse_option(settings, option, optarg);
 	}
 	check_combination(settings);
-	if (settings->compare == COMPARE_SIZE && settings->masks.count > 0) {
-		notice(
-		    NOTICE_WARNING, "--compare size looks at no byte: the patterns mask nothing");
-		mask_set_release(&settings->masks);
-	}
+	if (settings->compare == COMPARE_SIZE)
+		options_mask_nothing(&settings->masks);
 	add_carried(settings);
 	if (settings->serve) {
 		if (optind == argc)

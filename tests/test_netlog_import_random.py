@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness import logs, packets
 from harness.netlog import run
-from harness.packets import ACK, Talk
+from harness.packets import ACK, PSH, Talk
 
 TURNS = st.lists(st.tuples(st.sampled_from("cs"), st.integers(1, 3000), st.integers(1, 1460)), min_size=1, max_size=12)
 ISN = st.sampled_from([0, 1000, 2**31 - 10, 2**32 - 1, 2**32 - 700])
@@ -27,7 +27,8 @@ def conversation(turns, isns, dice, copies):
         if dice.random() < copies:
             again = dice.choice("cs")
             start = dice.randint(0, len(sent[again]))
-            t.raw(again, begin[again] + start, t.seq[t.other(again)], ACK, sent[again][start : start + dice.randint(0, 4000)])
+            # with PSH as the original had: a single byte without it is a keep-alive's
+            t.raw(again, begin[again] + start, t.seq[t.other(again)], PSH | ACK, sent[again][start : start + dice.randint(0, 4000)])
     return t.close(dice.choice("cs")).packets, sent, begin
 
 

@@ -79,7 +79,8 @@ def test_masks(compared):
 def test_sizes_only(mirror, compared):
     report, _ = compared({b"a": b"12345"}, {b"a": b"abcde"}, [b"a"], "--compare=size", status=0)
     assert report["summary"]["compared"] == 5
-    compared({b"a": b"12345"}, {b"a": b"abcdef"}, [b"a"], "--compare=size", status=1)
+    _, nm = compared({b"a": b"12345"}, {b"a": b"abcdef"}, [b"a"], "--compare=size", "-i", "c+", status=1)
+    assert nm.said("--compare size looks at no byte: the patterns mask nothing")
 
 
 def test_an_observer_that_answers_less(compared):
