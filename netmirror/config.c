@@ -218,26 +218,31 @@ find_listen(const struct config *config, const char *listen)
 	return NULL;
 }
 
-static int
-read_server(struct reading *reading, const struct toml *table, struct config_proxy **proxy)
+/* Returns the new proxy, or NULL after a message. */
+static struct config_proxy *
+read_server(struct reading *reading, const struct toml *table)
 {
 	const struct toml *server = read_part(reading, table, "server"), *address;
 	const struct config_proxy *same;
+	struct config_proxy *proxy;
 
 	if (server == NULL)
-		return -1;
+		return NULL;
 	address = read_address(reading, server, "server", "listen_addr");
 	if (address == NULL)
-		return -1;
+		return NULL;
 	same = find_listen(reading->config, address->string);
-	if (same != NULL)
-		return refuse(reading, address->line, "listen_addr \"%s\" is that of line %u too",
+	if (same != NULL) {
+		refuse(reading, address->line, "listen_addr \"%s\" is that of line %u too",
 		    address->string, same->line);
-	*proxy = config_add(reading->config, address->string);
-	if (*proxy == NULL)
-		return out_of_memory(reading, server);
-	(*proxy)->line = address->line;
-	return 0;
+		return NULL;
+	}
+	proxy = config_add(reading->config, address->string);
+	if (proxy == NULL)
+		out_of_memory(reading, server);
+	else
+		proxy->line = address->line;
+	return proxy;
 }
 
 static int
@@ -269,7 +274,8 @@ read_proxy(struct reading *reading, const struct toml *table)
 			return refuse(reading, item->line, "%s: there is no such key in tcp_clone",
 			    item->key);
 	}
-	if (read_server(reading, table, &proxy) == -1 || read_target(reading, table, proxy) == -1)
+	proxy = read_server(reading, table);
+	if (proxy == NULL || read_target(reading, table, proxy) == -1)
 		return -1;
 	item = toml_find(table, "observer");
 	return item == NULL ? 0 : read_observers(reading, proxy, item);
