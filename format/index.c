@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/logname.h"
+
 #define LINE_ROOM 65536 /* index_encode() writes no line that is longer */
 
 struct index {
@@ -107,7 +109,7 @@ index_load(const char *root)
 
 	if (index == NULL)
 		return NULL;
-	if (asprintf(&path, "%s_index.jsonl", root) < 0) {
+	if (asprintf(&path, "%s" INDEX_SUFFIX, root) < 0) {
 		path = NULL;
 		goto fail;
 	}

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define INDEX_SUFFIX "_index.jsonl"
-
 static bool
 is_digit(char c)
 {

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define INDEX_SUFFIX "_index.jsonl" /* what the index of a root is called beside its logs */
+
 struct logname {
 	size_t root_length; /* the root is that many bytes of the name */
 	uint64_t n;	    /* its number, 1 or more */

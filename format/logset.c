@@ -259,8 +259,7 @@ sort_items(struct logset_item *items, size_t count)
 	if (orders == NULL || sorted == NULL)
 		goto release;
 	for (size_t i = 0; i < count; i++) {
-		bool known = items[i].indexed && items[i].entry.start != 0;
-		int64_t start = known ? items[i].entry.start : latest;
+		int64_t start = logset_has_wall(&items[i]) ? items[i].entry.start : latest;
 		if (start > latest)
 			latest = start;
 		orders[i] = (struct order){start, i};
@@ -406,6 +405,12 @@ logset_release(struct logset *set)
 	free(set->items);
 	set->items = NULL;
 	set->count = 0;
+}
+
+bool
+logset_has_wall(const struct logset_item *item)
+{
+	return item->indexed && item->entry.start != 0;
 }
 
 struct reader *

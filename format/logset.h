@@ -45,6 +45,9 @@ void logset_release(struct logset *set);
  * kept. */
 int logset_fail(struct logset *set, const char *subject, const char *problem);
 
+/* Is the log's wall clock known? The index may have its entry and not know it. */
+bool logset_has_wall(const struct logset_item *item);
+
 /* A reader over all parts of the item, in order. Returns NULL with errno. */
 struct reader *logset_reader(const struct logset_item *item);
 

@@ -58,7 +58,7 @@ root_scan_index(struct log_root *root)
 	size_t room = 0;
 	ssize_t length;
 
-	snprintf(name, sizeof(name), "%s_index.jsonl", root->base);
+	snprintf(name, sizeof(name), "%s" INDEX_SUFFIX, root->base);
 	/* O_NONBLOCK: something else than a file must not hang us here */
 	int fd = openat(root->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -209,7 +209,7 @@ log_root_open_index(const struct log_root *root)
 {
 	char name[ROOT_NAME_MAX];
 
-	snprintf(name, sizeof(name), "%s_index.jsonl", root->base);
+	snprintf(name, sizeof(name), "%s" INDEX_SUFFIX, root->base);
 	return openat(root->directory, name,
 	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 }

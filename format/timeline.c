@@ -25,16 +25,10 @@ struct timeline {
 	bool ahead;  /* `current` is its next record already */
 };
 
-bool
-timeline_has_wall(const struct logset_item *item)
-{
-	return item->indexed && item->entry.start != 0;
-}
-
 int64_t
 timeline_clock(const struct logset_item *item, int64_t time)
 {
-	if (!timeline_has_wall(item))
+	if (!logset_has_wall(item))
 		return time;
 	return times_add(item->entry.start, times_subtract(time, item->entry.time));
 }

@@ -16,9 +16,6 @@ struct timeline_event {
 				  if there was no memory for it (READER_FAILED, errno is set) */
 };
 
-/* Is the log's wall clock known? The index may have its entry and not know it. */
-bool timeline_has_wall(const struct logset_item *item);
-
 /* A time of a log on the clock that all logs share. */
 int64_t timeline_clock(const struct logset_item *item, int64_t time);
 

@@ -53,7 +53,7 @@ clocks_are_mixed(const struct logset *set)
 	size_t known = 0;
 
 	for (size_t i = 0; i < set->count; i++)
-		known += timeline_has_wall(&set->items[i]);
+		known += logset_has_wall(&set->items[i]);
 	return known > 0 && known < set->count;
 }
 
@@ -106,7 +106,7 @@ plan_place(struct plan *plan, struct logset *set)
 	int64_t latest = INT64_MIN;
 
 	for (size_t first = 0, until, count; first < set->count; first = until) {
-		for (until = first; until < set->count && !timeline_has_wall(&set->items[until]);)
+		for (until = first; until < set->count && !logset_has_wall(&set->items[until]);)
 			until++;
 		count = until - first;
 		if (count == 0) {

@@ -97,7 +97,7 @@ head_put(struct html *html, const struct logset *set)
 {
 	html->wall = set->count > 0;
 	for (size_t i = 0; i < set->count; i++)
-		html->wall = html->wall && timeline_has_wall(&set->items[i]);
+		html->wall = html->wall && logset_has_wall(&set->items[i]);
 	html_page_begin();
 	printf("{\"wall\":%s,\"lanes\":[\n", html->wall ? "true" : "false");
 	for (size_t i = 0; i < set->count && !stdout_broken(); i++) {

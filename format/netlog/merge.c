@@ -59,7 +59,7 @@ runs_collect(struct merge *merge)
 	for (size_t i = 0; i < merge->set.count; i++) {
 		const struct index_entry *entry = &merge->set.items[i].entry;
 		struct run *run;
-		if (!timeline_has_wall(&merge->set.items[i]))
+		if (!logset_has_wall(&merge->set.items[i]))
 			continue;
 		run = run_find(merge, entry->run);
 		if (run == NULL) {
@@ -87,7 +87,7 @@ log_place(struct merge *merge, struct source_log *log, size_t position)
 	struct summary summary;
 
 	*log = (struct source_log){.item = item, .position = position};
-	if (timeline_has_wall(item)) {
+	if (logset_has_wall(item)) {
 		log->shift = times_subtract(run_find(merge, item->entry.run)->zero, merge->base);
 		log->begin = times_add(item->entry.time, log->shift);
 		return 0;

@@ -8,8 +8,6 @@
 
 #include "format/logname.h"
 
-#define INDEX_SUFFIX "_index.jsonl"
-
 static int
 number_compare(const void *one, const void *other)
 {

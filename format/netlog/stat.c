@@ -266,7 +266,7 @@ stat_set(const struct logset *set, bool each)
 		return STATUS_ERROR;
 	}
 	for (size_t i = 0; i < set->count; i++)
-		clocked = clocked && timeline_has_wall(&set->items[i]);
+		clocked = clocked && logset_has_wall(&set->items[i]);
 	for (size_t i = 0; i < set->count; i++)
 		status = status_worse(status, stat_item(&total, &set->items[i], clocked, each));
 	if (each)

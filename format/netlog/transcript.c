@@ -52,7 +52,7 @@ transcript_begin(struct transcript *transcript, const struct transcript_line *li
 	char text[TEXT_TIME_MAX];
 
 	sgr(transcript, record->side == SIDE_CLIENT ? SGR_CLIENT : SGR_SERVER);
-	if (transcript->wall && timeline_has_wall(line->item))
+	if (transcript->wall && logset_has_wall(line->item))
 		printf("%s ", text_wall(timeline_clock(line->item, record->time), 6, text));
 	printf("%-12s ", text_seconds(record->time, text));
 	if (transcript->column > 0)
