@@ -84,6 +84,8 @@ nearby_choose(const struct align_symbols symbols[2], bool last, struct meeting *
 	long aside = sum <= NEARBY_SUM / 2 ? NEARBY : 0;
 	size_t open;
 
+	if (most < (size_t)aside)
+		most = (size_t)aside; /* the first place on each of these diagonals */
 	if (!last && !is_read(symbols, most))
 		return false;
 	meeting_measure(symbols, best);

@@ -178,10 +178,10 @@ def test_five_bytes_in_one_of_a_thousand_answers_are_one_difference(logroot, tim
         done = different("-t", timing, "-o", "json", at(server), root)
         assert server.wait_results(1) == ["done"]
         assert server.requests == [(1, n) for n in range(1000)]
+    print("seed", seed, "answer", nth, "place", place)
     (found,) = done.differences
     offset, size, live_size = found.offset, found.size, found.live_size
     begin = sum(len(answer) for _, answer in dialog[:nth])
-    print("seed", seed, "answer", nth, "place", place)
     # where words repeat, the same is true of several places: what is told must make one of the other
     was, now = b"".join(answer for _, answer in dialog), b"".join(
         answer if n != nth else edited for n, (_, answer) in enumerate(dialog)
