@@ -207,22 +207,31 @@ bind_all(
 	return 0;
 }
 
-/* All addresses: one socket for IPv6 and IPv4, or IPv4 alone where there is no IPv6. */
+/* After a failure: does this machine not have addresses of that kind? */
+static bool
+lacks_family(void)
+{
+	return errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+}
+
+/* All addresses: a socket for IPv6, and one for IPv4, whose clients would cost more through the
+ * former. They are announced as one. */
 static int
 bind_any(struct listener *listener, struct address *any, uint16_t port, int family, void *context)
 {
-	int result;
+	bool beside = false;
 
-	memset(any, 0, sizeof(*any));
-	any->family = family == AF_INET ? AF_INET : AF_INET6;
-	result = bind_one(listener, any, family == AF_INET6, &port, context);
-	if (result == -1 && family == AF_UNSPEC &&
-	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-		any->family = AF_INET;
-		result = bind_one(listener, any, false, &port, context);
+	if (family != AF_INET) {
+		*any = (struct address){.family = AF_INET6};
+		beside = bind_one(listener, any, true, &port, context) == 0;
+		if (family == AF_INET6 || (!beside && !lacks_family()))
+			return beside ? 0 : -1;
 	}
-	any->port = port;
-	return result;
+	*any = (struct address){.family = AF_INET};
+	if (bind_one(listener, any, false, &port, context) == -1)
+		return beside && lacks_family() ? 0 : -1;
+	TAILQ_LAST(&listener->sockets, listening_list)->announced = beside;
+	return 0;
 }
 
 int
@@ -239,17 +248,14 @@ listener_bind(struct listener *listener, const struct address_name *name, int fa
 		notice(NOTICE_ERROR, "cannot listen on %s:%s: %s", name->host, name->port, reason);
 		return -1;
 	}
-	if (!name->is_unix && name->host[0] == '\0') {
-		result = bind_any(listener, &failed, list.items[0].port, family, context);
-	} else {
-		/* With port 0 the second address may find taken what the first was given. */
-		for (int i = 0; result == -1 && i < SAME_PORT_TRIES; i++) {
-			result = bind_all(listener, &list, &failed, context);
-			if (result == 0 || errno != EADDRINUSE || list.items[0].port != 0 ||
-			    list.count == 1)
-				break;
-			close_sockets(listener, before);
-		}
+	bool any = !name->is_unix && name->host[0] == '\0';
+	/* With port 0 the second address may find taken what the first was given. */
+	for (int i = 0; result == -1 && i < SAME_PORT_TRIES; i++) {
+		close_sockets(listener, before);
+		result = any ? bind_any(listener, &failed, list.items[0].port, family, context)
+			     : bind_all(listener, &list, &failed, context);
+		if (errno != EADDRINUSE || list.items[0].port != 0 || (!any && list.count == 1))
+			break;
 	}
 	if (result == -1) {
 		notice(NOTICE_ERROR, "cannot listen on %s: %s", address_format(&failed, text),

@@ -31,9 +31,9 @@ struct listener *listener_new(const struct listener_config *config);
 int listener_add(struct listener *listener, int fd, void *context);
 
 /*
- * Listen on all addresses of `name` (an empty host means all, IPv4 and IPv6 by one socket where the
- * system can) within `family`. Port 0 is chosen by the kernel, the same for every address. Returns
- * 0, or -1 after telling the user why. Sockets added before are left as they are.
+ * Listen on all addresses of `name` (an empty host means all, of IPv4 and IPv6 as far as the system
+ * has them, announced as one) within `family`. Port 0 is chosen by the kernel, the same for every
+ * address. Returns 0, or -1 after telling the user why. Sockets added before are left as they are.
  */
 int listener_bind(
     struct listener *listener, const struct address_name *name, int family, void *context);
