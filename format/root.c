@@ -159,6 +159,12 @@ log_root_close(struct log_root *root)
 	errno = error;
 }
 
+int
+log_root_descriptor(const struct log_root *root)
+{
+	return root->directory;
+}
+
 uint64_t
 log_root_next(const struct log_root *root)
 {

@@ -61,6 +61,9 @@ void log_root_close(struct log_root *root);
 /* The number that the next log will probably get. */
 uint64_t log_root_next(const struct log_root *root);
 
+/* The descriptor of its directory, lent: all that the root holds open. */
+int log_root_descriptor(const struct log_root *root);
+
 /* Number `n` is used by somebody: later logs get higher ones. */
 void log_root_pass_over(struct log_root *root, uint64_t n);
 

@@ -272,6 +272,12 @@ loop_wake(struct loop *loop)
 		;
 }
 
+int
+loop_wake_descriptor(const struct loop *loop)
+{
+	return loop->wake_watch.fd;
+}
+
 /* -- life -- */
 
 enum loop_backend

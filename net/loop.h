@@ -106,6 +106,9 @@ int loop_signal(
 void loop_on_wake(struct loop *loop, void (*handler)(void *context), void *context);
 void loop_wake(struct loop *loop);
 
+/* The descriptor that this writes to, for thread_own_descriptors(). */
+int loop_wake_descriptor(const struct loop *loop);
+
 /* Wait and dispatch until loop_stop(). Returns 0, or -1 with errno if waiting itself failed. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

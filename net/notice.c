@@ -51,17 +51,24 @@ notice_open(void)
 		own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+int
+notice_descriptor(void)
+{
+	pthread_once(&opened, notice_open);
+	return own;
+}
+
 /* Write a line of PIPE_BUF bytes at most; false if its reader leaves no room. A stderr that is gone
  * or full leaves nobody to tell. */
 static bool
 notice_put(const char *line, size_t size)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	int fd = notice_descriptor();
 
-	pthread_once(&opened, notice_open);
-	if (own == -1 && poll(&room, 1, 0) == 0)
+	if (fd == -1 && poll(&room, 1, 0) == 0)
 		return false;
-	ssize_t put = write(own != -1 ? own : STDERR_FILENO, line, size);
+	ssize_t put = write(fd != -1 ? fd : STDERR_FILENO, line, size);
 	return put < 0 ? errno != EAGAIN : (size_t)put == size;
 }
 

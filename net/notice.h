@@ -31,6 +31,9 @@ void notice_set_verbose(int verbose);
  */
 void notice(enum notice_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The descriptor beside stderr that this writes to, -1: none; for thread_own_descriptors(). */
+int notice_descriptor(void);
+
 /* For commands, instead of errx(3), which writes what users and files say as it is: tell it as an
  * error, and end with status 2. */
 _Noreturn void notice_exit(const char *format, ...) __attribute__((format(printf, 1, 2)));

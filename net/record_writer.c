@@ -158,12 +158,23 @@ writer_due(const struct record_writer *writer)
 	return due;
 }
 
+/* Logs are opened and closed by this thread alone. */
+static void
+writer_own_descriptors(const struct record_writer *writer)
+{
+	int keep[] = {log_root_descriptor(writer->root), writer->index.fd, notice_descriptor(),
+	    loop_wake_descriptor(writer->loop)};
+
+	thread_own_descriptors(keep, sizeof(keep) / sizeof(keep[0]));
+}
+
 static void *
 writer_run(void *argument)
 {
 	struct record_writer *writer = argument;
 	struct batch_list list = STAILQ_HEAD_INITIALIZER(list);
 
+	writer_own_descriptors(writer);
 	thread_pace_begin(&writer->queue->pace);
 	while (record_queue_take(writer->queue, &list, ROUND_BATCHES, writer_due(writer))) {
 		writer->now = thread_clock();
@@ -188,6 +199,7 @@ writer_run(void *argument)
 		notice(NOTICE_ERROR,
 		    "%s_index.jsonl: cannot be written: the last connections are missing",
 		    writer->index.root);
+	writer_park_idle(writer, INT64_MAX);
 	record_queue_end(writer->queue);
 	return NULL;
 }
@@ -289,7 +301,6 @@ record_writer_free(struct record_writer *writer)
 	if (writer == NULL)
 		return;
 	int error = errno;
-	writer_park_idle(writer, INT64_MAX);
 	runner_free(writer->runner);
 	record_keep_release(&writer->keep);
 	record_index_close(&writer->index);

@@ -17,7 +17,8 @@
 #define AGAIN_MIN MILLISECOND  /* when to look again whether the writer is done with these */
 #define AGAIN_SHARE 100	       /* of the time that it has been behind */
 #define LAST_AFTER MILLISECOND /* when nothing is left to record: who waits for the log sees it */
-#define HURRY_BEHIND (1024 * 1024) /* the writer may rest while no more than this waits for it */
+#define HURRY_BEHIND                                                                               \
+	(4 * 1024 * 1024) /* the writer may rest while no more than this waits for it */
 #define HURRY_AFTER (250 * MILLISECOND) /* and not for longer */
 #define HAND_OVER_BATCHES 8		/* full ones: most short connections then are one write */
 

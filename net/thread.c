@@ -1,9 +1,13 @@
 #include "net/thread.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SECOND INT64_C(1000000000)
 #define REST_AFTER (SECOND / 20) /* so long after it was hurried */
@@ -23,6 +27,46 @@ thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 		return -1;
 	}
 	return 0;
+}
+
+static int
+compare(const void *one, const void *other)
+{
+	const int *a = one, *b = other;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* ThreadSanitizer takes descriptors with one number for one, though they are of two tables. */
+#if defined(__SANITIZE_THREAD__)
+#define ONE_TABLE true
+#elif defined(__has_feature)
+#define ONE_TABLE __has_feature(thread_sanitizer)
+#else
+#define ONE_TABLE false
+#endif
+
+bool
+thread_own_descriptors(int *keep, size_t count)
+{
+	int last = STDERR_FILENO;
+
+	if (ONE_TABLE)
+		return false;
+	qsort(keep, count, sizeof(*keep), compare);
+	if (count > 0 && keep[count - 1] > last)
+		last = keep[count - 1];
+	if (close_range((unsigned)last + 1, UINT_MAX, CLOSE_RANGE_UNSHARE) != 0)
+		return false;
+	last = STDERR_FILENO;
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] <= last)
+			continue;
+		if (keep[i] > last + 1)
+			close_range((unsigned)last + 1, (unsigned)keep[i] - 1, 0);
+		last = keep[i];
+	}
+	return true;
 }
 
 int

@@ -14,7 +14,7 @@ import pytest
 
 from harness import logs
 from harness.peers import Server, connect, echo, exchange, get_nothing, pattern, recv_exactly
-from harness.proc import BIN, PATIENCE, run, settled, wait_until
+from harness.proc import BIN, PATIENCE, links, run, settled, wait_until
 from harness.services import accepts, free_port
 
 
@@ -66,6 +66,22 @@ def test_exec_runs_at_the_usual_priority(netrecord, server, folder):
         assert os.sched_getscheduler(0) == os.SCHED_OTHER
         assert int(told.read_text().rpartition(")")[2].split()[38]) == os.SCHED_OTHER
         told.unlink()
+    nr.stop()
+
+
+def test_logs_and_connections_have_tables_of_their_own(netrecord, server, logroot):
+    """The thread that writes logs holds no connection open, and the other no log."""
+    nr = netrecord(server.address)
+    with connect(nr.address) as sock:
+        sock.sendall(b"x")
+        assert recv_exactly(sock, 1) == b"x"
+        wait_until(lambda: len(logs.index(logroot)) == 1, "the log is there")
+        tables = {int(task.name): {what for _, what in links(task / "fd")} for task in Path(f"/proc/{nr.pid}/task").iterdir()}
+        connections = tables.pop(nr.pid)
+        (written,) = tables.values()
+    assert len([what for what in connections if what.startswith("socket:")]) == 4, "two that listen, two of the connection"
+    assert f"{logroot}_1" not in connections  # the other thread closes it when it is idle
+    assert not [what for what in written if what.startswith("socket:")]
     nr.stop()
 
 

@@ -38,7 +38,7 @@ block_descriptor(int fd)
 {
 	char link[64], path[PATH_MAX];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
 	ssize_t length = readlink(link, path, sizeof(path) - 1);
 	if (length <= 0)
 		return;

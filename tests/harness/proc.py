@@ -1,4 +1,5 @@
 """Processes of a test: started, awaited, always ended, and only by their own pid."""
+import contextlib
 import os
 import re
 import resource
@@ -134,7 +135,21 @@ class Process:
         return int(self.status("VmRSS")[0]) * 1024
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        """How many are open, in all tables: a thread may have one of its own."""
+        found = set()
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            found.update((fd, what) for fd, what in links(task / "fd"))
+        return len(found)
+
+
+def links(folder):
+    """The descriptors of /proc/.../fd and what they are, but for those that are closed meanwhile."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):  # the thread has ended
+        for link in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.append((int(link.name), os.readlink(link)))
+    return found
 
 
 LISTENING = r"netrecord: listening on (\S+)"

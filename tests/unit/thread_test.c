@@ -1,4 +1,6 @@
-/* The pace of a thread whose work can wait: as whom one runs decides whether it does. */
+/* The pace of a thread whose work can wait: as whom one runs decides whether it does. A thread with
+ * descriptors of its own. */
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -116,11 +118,61 @@ test_without_privilege(void)
 	EXPECT(waitpid(child, &status, 0) == child && status == 0);
 }
 
+struct owner {
+	int kept[2], left[2]; /* pipes */
+	bool owns;
+	atomic_bool ready, enough;
+};
+
+static void *
+owner_run(void *argument)
+{
+	struct owner *owner = argument;
+	int keep[] = {owner->kept[1], -1};
+
+	owner->owns = thread_own_descriptors(keep, 2);
+	EXPECT(write(owner->kept[1], "x", 1) == 1);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		EXPECT(fcntl(fd, F_GETFD) != -1);
+	EXPECT((fcntl(owner->kept[0], F_GETFD) == -1) == owner->owns);
+	EXPECT((fcntl(owner->left[1], F_GETFD) == -1) == owner->owns);
+	/* what is opened here is nothing to the others: they may have the same number */
+	EXPECT(!owner->owns || open("/dev/null", O_RDONLY) == owner->kept[0]);
+	atomic_store(&owner->ready, true);
+	while (!atomic_load(&owner->enough))
+		usleep(1000);
+	return NULL;
+}
+
+/* What a thread does not keep ends when the others close it. */
+static void
+test_own_descriptors(void)
+{
+	struct owner owner = {.ready = false};
+	pthread_t thread;
+	char byte;
+
+	EXPECT(pipe(owner.kept) == 0 && pipe(owner.left) == 0);
+	EXPECT(thread_start(&thread, owner_run, &owner) == 0);
+	while (!atomic_load(&owner.ready))
+		usleep(1000);
+	EXPECT(read(owner.kept[0], &byte, 1) == 1 && byte == 'x');
+	close(owner.left[1]);
+	EXPECT(read(owner.left[0], &byte, 1) == 0);
+	atomic_store(&owner.enough, true);
+	pthread_join(thread, NULL);
+	EXPECT(fcntl(owner.kept[1], F_GETFD) != -1);
+	close(owner.left[0]);
+	close(owner.kept[0]);
+	close(owner.kept[1]);
+}
+
 int
 main(void)
 {
 	test_hurried();
 	test_lock_hurries();
 	test_without_privilege();
+	test_own_descriptors();
 	return 0;
 }
