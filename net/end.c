@@ -26,14 +26,6 @@ end_socket_send_pieces(struct end *end, struct iovec *pieces, size_t count)
 	return sendmsg(end->watch.fd, &message, MSG_NOSIGNAL);
 }
 
-static bool
-end_socket_has_bytes(struct end *end)
-{
-	int unread = 0;
-
-	return ioctl(end->watch.fd, SIOCINQ, &unread) == 0 && unread > 0;
-}
-
 static int
 end_socket_shutdown(struct end *end)
 {
@@ -66,7 +58,6 @@ const struct end_ops end_socket_ops = {
     .receive = end_socket_receive,
     .send = end_socket_send,
     .send_pieces = end_socket_send_pieces,
-    .has_bytes = end_socket_has_bytes,
     .shutdown = end_socket_shutdown,
     .unsent = end_socket_unsent,
     .close = end_socket_close,

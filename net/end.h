@@ -20,8 +20,6 @@ struct end_ops {
 	ssize_t (*send)(struct end *end, const void *data, size_t size);
 	/* The same for bytes that lie in pieces. */
 	ssize_t (*send_pieces)(struct end *end, struct iovec *pieces, size_t count);
-	/* Are there bytes to receive already? An end or a failure is none. */
-	bool (*has_bytes)(struct end *end);
 	/* End our own stream (FIN); the other direction goes on. Returns -1 with errno. */
 	int (*shutdown)(struct end *end);
 	/* Bytes that a reset would throw away: sent, but not yet acknowledged by the peer. */

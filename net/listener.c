@@ -82,7 +82,7 @@ listener_accept(struct listener *listener, const struct listening *listening)
 	}
 	address_from_sockaddr(&client, (struct sockaddr *)&storage, length);
 	if (!listening->on_loopback)
-		socket_set_unpaced(fd, &client);
+		socket_set_far(fd, &client);
 	if (++listener->count >= listener->config.max) {
 		listener->full = true;
 		listener_update(listener);

@@ -245,12 +245,9 @@ relay_start(struct relay *relay, const struct address *server)
 	if (relay->set->idle_timeout > 0)
 		loop_timer_set(relay->set->loop, &relay->timer,
 		    relay->tap.info.opened + relay->set->idle_timeout);
-	/* What a client says at once goes along with the handshake of the server's connection. */
-	if (relay->filter == NULL &&
-	    relay->ends[SIDE_CLIENT].end.ops->has_bytes(&relay->ends[SIDE_CLIENT].end))
-		relay_client_ready(&relay->ends[SIDE_CLIENT].end.watch, POLLIN);
-	else
-		relay_update(relay);
+	if (relay->filter == NULL)
+		relay_receive_first(relay);
+	relay_update(relay);
 }
 
 bool

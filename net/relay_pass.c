@@ -157,8 +157,10 @@ relay_read_pool(const struct relay *relay, enum side side, size_t *most)
 	return set->pool;
 }
 
-static void
-relay_receive(struct relay *relay, enum side side)
+/* Returns how much has come, 0 at the end of the stream, -1 with errno: EAGAIN if nothing is to be
+ * received now. */
+static ssize_t
+relay_receive_some(struct relay *relay, enum side side)
 {
 	struct relay_end *from = &relay->ends[side];
 	struct chunk_pool *pool;
@@ -169,13 +171,15 @@ relay_receive(struct relay *relay, enum side side)
 
 	if (!tap_ready(&relay->tap)) {
 		relay->held_back = true;
-		return;
+		errno = EAGAIN;
+		return -1;
 	}
 	pool = relay_read_pool(relay, side, &most);
 	space = chunk_pool_space(pool, &size);
 	if (space == NULL) {
 		relay_kill(relay);
-		return;
+		errno = EAGAIN;
+		return -1;
 	}
 	if (size > most)
 		size = most;
@@ -187,11 +191,35 @@ relay_receive(struct relay *relay, enum side side)
 			from->bulk = false;
 		slice = chunk_pool_slice(pool, (size_t)got);
 		relay_arrived(relay, side, &slice);
-	} else if (got == -1 && (errno == EAGAIN || errno == EINTR)) {
+	}
+	return got;
+}
+
+static bool
+is_for_later(ssize_t got)
+{
+	return got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
+}
+
+void
+relay_receive_first(struct relay *relay)
+{
+	ssize_t got = relay_receive_some(relay, SIDE_CLIENT);
+
+	if (got == -1 && !is_for_later(got))
+		relay->ends[SIDE_CLIENT].broken = errno; /* the kernel tells it once */
+}
+
+static void
+relay_receive(struct relay *relay, enum side side)
+{
+	struct relay_end *from = &relay->ends[side];
+	ssize_t got = relay_receive_some(relay, side);
+
+	if (is_for_later(got))
 		return;
-	} else if (from->broken != 0) {
-		relay_failed(
-		    relay, side, from->broken); /* not an end: its reset was told to send() */
+	if (from->broken != 0) {
+		relay_failed(relay, side, from->broken); /* not an end: its reset was told before */
 	} else if (got == -1) {
 		relay_failed(relay, side, errno);
 	} else {

@@ -97,6 +97,10 @@ void relay_update(struct relay *relay);
 /* End it at the end of the round, both sides reset (CLOSE_KILLED). Safe from any callback. */
 void relay_kill(struct relay *relay);
 
+/* What a client says at once goes along with the handshake of the server's connection. Its end or
+ * failure waits for the next round. */
+void relay_receive_first(struct relay *relay);
+
 /* What the ends' watches call. */
 void relay_client_ready(struct watch *watch, short events);
 void relay_server_ready(struct watch *watch, short events);

@@ -20,19 +20,21 @@ set_option(int fd, int level, int option, int value)
 static void
 set_common(int fd, int family)
 {
-	if (family == AF_UNIX)
-		return;
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (family != AF_UNIX)
+		set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 void
-socket_set_unpaced(int fd, const struct address *far)
+socket_set_far(int fd, const struct address *far)
 {
 	static const char control[] = "reno"; /* which every kernel has, for every user */
 
-	if (far->family != AF_UNIX && address_is_loopback(far))
+	if (far->family == AF_UNIX)
+		return;
+	if (address_is_loopback(far))
 		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, sizeof(control) - 1);
+	else
+		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 /* Close without disturbing errno; returns -1. */
@@ -79,7 +81,8 @@ socket_listen(const struct address *address, bool only6)
 	if (address->family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, only6);
 	set_common(fd, address->family);
-	socket_set_unpaced(fd, address);
+	if (address_is_loopback(address))
+		socket_set_far(fd, address);
 	address_to_sockaddr(address, &storage, &length);
 	if (bind(fd, (struct sockaddr *)&storage, length) == -1 || listen(fd, BACKLOG) == -1)
 		return close_failed(fd);
@@ -103,7 +106,8 @@ socket_adopt(int fd)
 		return -1;
 	socket_name(fd, &address);
 	set_common(fd, address.family);
-	socket_set_unpaced(fd, &address);
+	if (address_is_loopback(&address))
+		socket_set_far(fd, &address);
 	return 0;
 }
 
@@ -118,7 +122,7 @@ socket_connect(const struct address *address, bool sends, bool *connected)
 	if (fd == -1)
 		return -1;
 	set_common(fd, address->family);
-	socket_set_unpaced(fd, address);
+	socket_set_far(fd, address);
 	address_to_sockaddr(address, &storage, &length);
 	if (sends && address->family != AF_UNIX)
 		set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);

@@ -7,8 +7,8 @@
 #include "net/address.h"
 
 /*
- * A listening socket: non-blocking, SO_REUSEADDR, long backlog; TCP_NODELAY and SO_KEEPALIVE, which
- * accepted sockets inherit. An AF_INET6 address of all zeros takes IPv4 too unless `only6`. The
+ * A listening socket: non-blocking, SO_REUSEADDR, long backlog; TCP_NODELAY, which accepted
+ * sockets inherit. An AF_INET6 address of all zeros takes IPv4 too unless `only6`. The
  * path of a unix socket that nobody listens on any more is replaced. Returns the descriptor, or -1
  * with errno.
  */
@@ -37,12 +37,12 @@ void socket_sent(int fd);
 void socket_name(int fd, struct address *address);
 
 /*
- * If `far`, the other end, is on loopback: it is reached through no network whose congestion could
- * be controlled, and a control that paces (bbr) would set a timer for every 64 KiB: have it not
- * pace. Done by socket_connect(), and by listening sockets on loopback, from which accepted ones
- * have it.
+ * Options that depend on where the other end is. On loopback it is reached through no network whose
+ * congestion could be controlled, and a control that paces (bbr) would set a timer for every 64
+ * KiB: one that does not; nor can it vanish without a word. Elsewhere: SO_KEEPALIVE. Done by
+ * socket_connect(), and by listening sockets on loopback, from which accepted ones have it.
  */
-void socket_set_unpaced(int fd, const struct address *far);
+void socket_set_far(int fd, const struct address *far);
 
 /* The pending error of the socket (SO_ERROR), 0 if there is none. */
 int socket_error(int fd);

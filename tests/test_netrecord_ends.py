@@ -67,6 +67,23 @@ def test_what_a_client_says_at_once_ends_the_handshake(netrecord, logroot, folde
         assert (log.bytes("c"), log.bytes("s")) == (b"at once", b"helloat once")
 
 
+@pytest.mark.parametrize("said", [b"", b"at once"])
+@pytest.mark.parametrize("leave, how, end", [(reset, "reset", "err"), (socket.socket.close, "fin", "hup")], ids=["reset", "fin"])
+def test_a_client_that_has_left_before_it_is_accepted(netrecord, logroot, said, leave, how, end):
+    """The server gets all of it nevertheless."""
+    with Server(lambda sock, _: recv_until_end(sock)) as server:
+        nr = netrecord(server.address)
+        nr.signal(signal.SIGSTOP)
+        client = connect(nr.address)
+        client.sendall(said)
+        leave(client)
+        nr.signal(signal.SIGCONT)
+        assert server.wait_results(1) == [(said, how)]
+    log, _ = only_log(nr, logroot)
+    assert log.bytes("c") == said
+    assert f"c {end}" in log.ends()
+
+
 def test_a_server_that_answers_in_pieces_is_acknowledged_at_once(hosts, logroot):
     """It has not set TCP_NODELAY: each piece waits for the acknowledgement of the one before, for 40 ms if that is
     delayed. The kernel counts those."""

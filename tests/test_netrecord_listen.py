@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from harness import logs
+from harness.netns import join
 from harness.peers import Server, connect, echo, exchange, hold, recv_exactly, recv_until_end
 from harness.proc import LISTENING, BIN, Netrecord, wait_until
 from harness.services import free_port
@@ -203,3 +204,24 @@ def test_second_start_binds_at_once(netrecord, logroot):
             recv_until_end(held)
             held.close()
     assert len(logs.load_all(logroot)) == 18
+
+
+def test_keepalive_where_the_other_end_can_vanish(netrecord, hosts):
+    """From and to other hosts; not within the machine, where nothing vanishes without a word."""
+    near, far = hosts(2)
+    join(near, far, network=12)
+    children = [far.popen("nc", "-lk", "10.77.12.2", "7000", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)]
+    try:
+        nr = netrecord(("10.77.12.2", 7000), wrap=near.wrap)
+        for host, address in ((far, "10.77.12.1"), (near, "127.0.0.1")):
+            children.append(host.popen("nc", address, nr.port, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
+
+        def established():
+            return near.run("ss", "-Htno", "state", "established").stdout.decode().splitlines()
+
+        wait_until(lambda: len(established()) == 5, "both clients, one of them here, and their servers' connections")
+        assert [line for line in established() if ("keepalive" in line) == ("127.0.0.1" in line)] == []
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
