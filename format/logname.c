@@ -119,8 +119,8 @@ logname_part(const char *path, unsigned part, bool gzip)
 	return result;
 }
 
-/* Look at the directory that `path` lies in; returns the base name, NULL if there is no such
- * directory. */
+/* Look at the directory that `path` lies in; returns where its name begins behind it, NULL if there
+ * is no such directory. */
 static const char *
 directory_look(const char *path, struct stat *status)
 {
@@ -134,19 +134,28 @@ directory_look(const char *path, struct stat *status)
 	return slash != NULL ? slash + 1 : path;
 }
 
+bool
+logname_neighbours(const char *one, const char *other, const char *names[2])
+{
+	struct stat here, there;
+
+	names[0] = directory_look(one, &here);
+	names[1] = directory_look(other, &there);
+	return names[0] != NULL && names[1] != NULL && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino;
+}
+
 static bool
 names_reserved(const char *path, const char *root)
 {
-	struct stat here, there;
-	const char *name = directory_look(path, &here), *base = directory_look(root, &there);
 	struct logname parsed;
+	const char *names[2];
 
-	if (name == NULL || base == NULL || here.st_dev != there.st_dev ||
-	    here.st_ino != there.st_ino)
+	if (!logname_neighbours(path, root, names))
 		return false;
-	return logname_match(name, base, &parsed) ||
-	       (strncmp(name, base, strlen(base)) == 0 &&
-		   strcmp(name + strlen(base), INDEX_SUFFIX) == 0);
+	return logname_match(names[0], names[1], &parsed) ||
+	       (strncmp(names[0], names[1], strlen(names[1])) == 0 &&
+		   strcmp(names[0] + strlen(names[1]), INDEX_SUFFIX) == 0);
 }
 
 bool

@@ -34,6 +34,10 @@ bool logname_parse(const char *name, struct logname *parsed);
  * NULL with errno (EINVAL: `path` is no log's name); free it. */
 char *logname_part(const char *path, unsigned part, bool gzip);
 
+/* Do both paths lie in one directory, however it is spelt? `names` are then what stands behind it;
+ * lent. */
+bool logname_neighbours(const char *one, const char *other, const char *names[2]);
+
 /* May nothing else be written to `path`, existing or not: is it, however its directory is spelt and
  * also as a symbolic link, the name of a log under `root`, or that of its index? */
 bool logname_reserved(const char *path, const char *root);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "format/logname.h"
 #include "format/netlog/newroot.h"
 #include "format/netlog/summary.h"
 #include "format/netlog/text.h"
@@ -150,33 +150,13 @@ merge_to(struct merge *merge, const char *root, bool gzip)
 	return status;
 }
 
-/* Where the name of a logroot begins behind its directory; `*directory` is which one that is.
- * Returns NULL with errno. */
-static const char *
-root_find(const char *root, struct stat *directory)
-{
-	const char *slash = strrchr(root, '/'), *name = slash != NULL ? slash + 1 : root;
-	char *path;
-	int found;
-
-	if (asprintf(&path, "%.*s.", (int)(name - root), root) < 0)
-		return NULL;
-	found = stat(path, directory);
-	free(path);
-	return found == 0 ? name : NULL;
-}
-
-/* Is it one logroot, however its directory is spelled? */
+/* Is it one logroot, however its directory is spelt? */
 static bool
 is_same_root(const char *one, const char *other)
 {
-	struct stat directories[2];
-	const char *name = root_find(one, &directories[0]);
-	const char *other_name = root_find(other, &directories[1]);
+	const char *names[2];
 
-	return name != NULL && other_name != NULL && strcmp(name, other_name) == 0 &&
-	       directories[0].st_dev == directories[1].st_dev &&
-	       directories[0].st_ino == directories[1].st_ino;
+	return logname_neighbours(one, other, names) && strcmp(names[0], names[1]) == 0;
 }
 
 static int
