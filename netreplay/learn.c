@@ -13,9 +13,10 @@
 struct learn {
 	STAILQ_HEAD(item_list, item) items;
 	size_t count;
-	char trouble[400]; /* the first difference that no pattern covers */
-	size_t troubles;   /* since the last learn_apply() */
-	bool news;	   /* something was learned from this difference */
+	char trouble[400];	   /* the first difference that no pattern covers */
+	size_t troubles;	   /* since the last learn_apply() */
+	bool news;		   /* something was learned from this difference */
+	const struct item *newest; /* that learn_apply() gave to the masks */
 };
 
 struct learn *
@@ -253,7 +254,10 @@ learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t err
 		if (item_give(item, masks, error, error_size) != 0)
 			return -1;
 		item->changed = false;
-		count += item->master == NULL;
+		if (item->master == NULL) {
+			learn->newest = item;
+			count++;
+		}
 	}
 	learn->troubles = 0;
 	/* what cannot be learned from is told when nothing else is in its way any more: it may have
@@ -266,6 +270,15 @@ learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t err
 		snprintf(error, error_size, "cannot learn from %zu differences, the first: %s",
 		    troubles, learn->trouble);
 	return -1;
+}
+
+void
+learn_unsettled(const struct learn *learn, char *error, size_t error_size)
+{
+	const struct place *place = &learn->newest->places[0];
+
+	snprintf(error, error_size, "cannot learn from %s at offset %llu: every run shows more",
+	    place->name, (unsigned long long)place->begin);
 }
 
 int

@@ -29,6 +29,10 @@ int learn_difference(
  */
 int learn_apply(struct learn *learn, struct mask_set *masks, char *error, size_t error_size);
 
+/* There are to be no more runs, though the last learn_apply() has added something: a one-line
+ * reason that names one of these differences. */
+void learn_unsettled(const struct learn *learn, char *error, size_t error_size);
+
 /* Write the learned patterns as a file for -I: each with a comment that says where it was seen and
  * what it matched. Returns -1 with errno. */
 int learn_write(const struct learn *learn, FILE *stream);

@@ -258,7 +258,9 @@ learn_run(struct netreplay *netreplay)
 	if (play->compared == 0)
 		notice_exit("--learn: nothing was compared");
 	write_learned(netreplay);
-	if (added == -1)
+	if (added > 0)
+		learn_unsettled(play->learn, error, sizeof(error));
+	if (added != 0)
 		notice(NOTICE_ERROR, "--learn: %s", error);
 	notice(NOTICE_INFO, "%lld runs, %llu differences left, patterns are in %s: review them",
 	    done, (unsigned long long)play->differences, settings->learn);
