@@ -195,8 +195,9 @@ relay_receive_some(struct relay *relay, enum side side)
 	return got;
 }
 
+/* After that: may more come? */
 static bool
-is_for_later(ssize_t got)
+stream_goes_on(ssize_t got)
 {
 	return got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
 }
@@ -206,7 +207,7 @@ relay_receive_first(struct relay *relay)
 {
 	ssize_t got = relay_receive_some(relay, SIDE_CLIENT);
 
-	if (got == -1 && !is_for_later(got))
+	if (got == -1 && !stream_goes_on(got))
 		relay->ends[SIDE_CLIENT].broken = errno; /* the kernel tells it once */
 }
 
@@ -216,7 +217,7 @@ relay_receive(struct relay *relay, enum side side)
 	struct relay_end *from = &relay->ends[side];
 	ssize_t got = relay_receive_some(relay, side);
 
-	if (is_for_later(got))
+	if (stream_goes_on(got))
 		return;
 	if (from->broken != 0) {
 		relay_failed(relay, side, from->broken); /* not an end: its reset was told before */

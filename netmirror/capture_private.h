@@ -1,5 +1,5 @@
-/* What capture.c (connections) and capture_input.c (where packets come from) know of a capture.
- * Private to them. */
+/* What capture.c (packets, time, life), captured.c (its connections) and capture_input.c (where
+ * packets come from) know of a capture. Private to them. */
 #ifndef NETMIRROR_CAPTURE_PRIVATE_H
 #define NETMIRROR_CAPTURE_PRIVATE_H
 
@@ -33,6 +33,40 @@ struct mirror_capture {
 	bool damaged;	    /* where it could not be read any further */
 	int64_t wait_until; /* for observers that have not ended yet; 0: not waiting */
 };
+
+/* One captured connection. */
+struct captured {
+	struct tap tap;
+	struct mirror_capture *capture;
+	struct tcp_stream *stream;
+	bool server_ended;
+	bool blocked;	  /* an observer's ready() said no */
+	struct task task; /* kill, or release when closed */
+	LIST_ENTRY(captured) all;
+};
+
+static inline struct loop *
+capture_loop(const struct mirror_capture *capture)
+{
+	return capture->config.common->front->service.loop;
+}
+
+static inline struct metrics *
+capture_metrics(const struct mirror_capture *capture)
+{
+	return &capture->config.common->front->metrics;
+}
+
+/* captured.c */
+
+/* What the reassembly tells; its context is the capture. */
+extern const struct reassembly_ops captured_ops;
+
+/* What time it is, by the loop's clock, for a connection of which no packet tells. */
+int64_t captured_now(const struct captured *captured);
+
+/* Tell its observers, and release it after the round. */
+void captured_close(struct captured *captured, enum close_reason reason, int64_t time);
 
 /* capture.c */
 

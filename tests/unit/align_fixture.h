@@ -4,6 +4,7 @@
 
 #include "format/align_private.h"
 
+#include "tests/unit/random.h"
 #include "tests/unit/test.h"
 
 #define TOLD_MAX 4096
@@ -21,17 +22,6 @@ struct run {
 	struct align_masked last_masked;
 	char masked_text[2][64];
 };
-
-static uint64_t seed = 1;
-
-static size_t
-pick(size_t below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (size_t)(seed >> 16) % below;
-}
 
 static void
 differ(void *context, const struct align_difference *difference)

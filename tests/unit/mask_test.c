@@ -4,18 +4,8 @@
 
 #include <unistd.h>
 
+#include "tests/unit/random.h"
 #include "tests/unit/test.h"
-
-static uint64_t seed = 88172645463325252u;
-
-static size_t
-pick(size_t below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (size_t)(seed >> 16) % below;
-}
 
 static void
 set_fill(struct mask_set *set, const char *const *patterns)
