@@ -5,7 +5,8 @@
 
 #include "net/poller.h"
 
-#define HOT_MAX 128	 /* beyond this a poll(2) costs more than what it saves */
+#define HOT_MAX 256	 /* beyond this a poll(2) costs more than what it saves */
+#define EVICT_FROM 8	 /* when it is full, so many are looked at for one to park */
 #define WINDOW 32	 /* rounds over which it is judged where a descriptor belongs */
 #define BUSY_MIN 4	 /* ready descriptors a round from which on a hot set is worth it */
 #define BUSY_SCALE 16	 /* the mean is over about so many rounds */
@@ -73,16 +74,27 @@ park(struct poller *poller, struct watch *watch)
 	return 0;
 }
 
-/* Make room in the hot set by parking the descriptor that was ready least recently. */
+/* The next descriptor in turn. The parked set's own, in slot 0, never has one. */
+static struct watch *
+hand_next(struct poller *poller)
+{
+	if (++poller->hand >= poller->hot_count)
+		poller->hand = 1;
+	return poller->owners[poller->hand];
+}
+
+/* Make room in the hot set by parking one of the next, the one that was ready least recently. */
 static int
 hot_evict(struct poller *poller)
 {
-	struct watch *oldest = NULL;
-	int slot;
+	struct watch *oldest = hand_next(poller);
 
-	for (slot = 1; slot < poller->hot_count; slot++)
-		if (oldest == NULL || (int32_t)(poller->owners[slot]->last - oldest->last) < 0)
-			oldest = poller->owners[slot];
+	for (int i = 1; i < EVICT_FROM; i++) {
+		struct watch *watch = hand_next(poller);
+
+		if ((int32_t)(watch->last - oldest->last) < 0)
+			oldest = watch;
+	}
 	return park(poller, oldest);
 }
 
@@ -234,9 +246,7 @@ demote_one(struct poller *poller)
 
 	if (poller->backend != LOOP_EPOLL || poller->hot_count == 1)
 		return;
-	if (++poller->hand >= poller->hot_count)
-		poller->hand = 1;
-	watch = poller->owners[poller->hand];
+	watch = hand_next(poller);
 	rounds = poller->round - watch->since;
 	if (rounds < WINDOW)
 		return;

@@ -106,7 +106,7 @@ test_busy_ones_become_hot(void)
 	int busy[8], found = 0;
 
 	open_peers(LOOP_EPOLL, count_byte);
-	EXPECT(count_hot() <= 128);
+	EXPECT(count_hot() <= 256);
 	for (int i = 0; i < MANY && found < 8; i++)
 		if (test.peers[i].watch.place == PLACE_PARKED)
 			busy[found++] = i;
