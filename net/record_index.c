@@ -102,10 +102,12 @@ index_reserve(struct record_index *index)
 }
 
 void
-record_index_add(struct record_index *index, const struct index_entry *entry)
+record_index_add(struct record_index *index, const struct index_entry *entry, int64_t now)
 {
 	if (index->fd < 0)
 		return;
+	if (!index_reserve(index))
+		record_index_flush(index, now, false);
 	if (!index_reserve(index)) {
 		index->lacks = true;
 		if (index->overflow++ == 0)

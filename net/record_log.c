@@ -285,7 +285,7 @@ recording_close(struct record_writer *writer, struct recording *recording, struc
 	entry.lost = recording->dropped + closing->lost;
 	if (entry.lost > 0 && notice_ration_take(&writer->ration, writer->now))
 		notice(NOTICE_ERROR, "%s: closed, %" PRIu64 " bytes were lost", path, entry.lost);
-	record_index_add(&writer->index, &entry);
+	record_index_add(&writer->index, &entry, writer->now);
 	recording_release(writer, recording);
 }
 
@@ -318,7 +318,8 @@ recording_write(struct record_writer *writer, struct recording *recording)
 	recording_flush(writer, recording, from, NULL, count);
 	if (opening != NULL)
 		record_index_add(&writer->index,
-		    writer_entry(writer, recording, op_payload(opening), opening->time, &entry));
+		    writer_entry(writer, recording, op_payload(opening), opening->time, &entry),
+		    writer->now);
 	if (closing != NULL)
 		recording_close(writer, recording, closing);
 	else
