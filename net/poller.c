@@ -5,7 +5,7 @@
 
 #include "net/poller.h"
 
-#define HOT_MAX 256	 /* beyond this a poll(2) costs more than what it saves */
+#define HOT_MAX 256	 /* twice as many gain nothing, and a poll(2) looks at each */
 #define EVICT_FROM 8	 /* when it is full, so many are looked at for one to park */
 #define WINDOW 32	 /* rounds over which it is judged where a descriptor belongs */
 #define BUSY_MIN 4	 /* ready descriptors a round from which on a hot set is worth it */

@@ -36,7 +36,8 @@ void record_index_look(struct record_index *index, struct log_root *root);
 
 void record_index_close(struct record_index *index);
 
-/* Add a line, which is written with others, now at the latest when there is no room for more. */
+/* Add a line for record_index_flush(), which is called here, `now` by thread_clock(), where there
+ * is no room for one more. */
 void record_index_add(struct record_index *index, const struct index_entry *entry, int64_t now);
 
 /* Write all lines that wait with one write(2), unless it failed a short while ago and `force` is
