@@ -160,6 +160,6 @@ def test_recording_is_chosen_by_its_id(folder):
     assert numbers() == ["1", "2", "3"]
     assert numbers("--recording", "alpha-1") == numbers("--recording", "alp") == ["1", "3"]
     assert numbers("--recording=beta-1") == ["2"]
-    assert good("check", "-v", "--recording", "beta", folder / "log").count("ok") == 1
+    assert good("check", "-v", "--recording", "beta", folder / "log").count(": ok") == 1
     assert good("json", "--recording", "beta", folder / "log").count('"n":2') == len(SAMPLE)
     assert "gamma" in refused("list", "--recording", "gamma", folder / "log")
