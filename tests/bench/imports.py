@@ -13,7 +13,7 @@ AIM = 5  # times tcpflow's rate
 # Row, connections, bytes each, bytes a segment, and whether its files are in huge pages.
 ROW = {
     "import-bulk": (16, 16 << 20, 1448, True),
-    "import-pages": (16, 16 << 20, 1448, False),  # the same where finding pages costs most
+    "import-pages": (16, 16 << 20, 1448, False),  # the same in ordinary pages
     "import-giant": (8, 32 << 20, 65160, True),  # segmentation offload
     "import-chat": (16, 2 << 20, 64, True),
     "import-many": (5000, 2000, 200, False),
