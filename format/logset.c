@@ -63,7 +63,7 @@ item_add(struct collector *collector)
 		set->items = items;
 		collector->room = room;
 	}
-	memset(&set->items[set->count], 0, sizeof(set->items[0]));
+	set->items[set->count] = (struct logset_item){.end = UINT64_MAX};
 	return &set->items[set->count++];
 }
 
@@ -413,12 +413,26 @@ logset_has_wall(const struct logset_item *item)
 	return item->indexed && item->entry.start != 0;
 }
 
+static struct reader *
+item_reader(const struct logset_item *item, struct source *source)
+{
+	struct reader *reader = source != NULL ? reader_new(source, item->name) : NULL;
+
+	if (reader != NULL)
+		reader_end_at(reader, item->end);
+	return reader;
+}
+
 struct reader *
 logset_reader(const struct logset_item *item)
 {
-	struct source *source = item->part_count == 1
-				    ? source_open(item->parts[0])
-				    : source_concat(item->parts, item->part_count);
+	return item_reader(item, item->part_count == 1
+				     ? source_open(item->parts[0])
+				     : source_concat(item->parts, item->part_count));
+}
 
-	return source != NULL ? reader_new(source, item->name) : NULL;
+struct reader *
+logset_reader_late(const struct logset_item *item)
+{
+	return item_reader(item, source_concat(item->parts, item->part_count));
 }

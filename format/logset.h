@@ -16,6 +16,7 @@ struct logset_item {
 	char *name;   /* path of the first part, "-" for standard input: what messages call it */
 	char **parts; /* paths in order */
 	size_t part_count;
+	uint64_t end;		  /* its readers read no record that begins there or behind */
 	unsigned first_part;	  /* 0, or more when --keep deleted the first ones */
 	bool behind_gap;	  /* parts between it and the item before are missing */
 	uint64_t n;		  /* its number, 0 if the name has none */
@@ -50,5 +51,8 @@ bool logset_has_wall(const struct logset_item *item);
 
 /* A reader over all parts of the item, in order. Returns NULL with errno. */
 struct reader *logset_reader(const struct logset_item *item);
+
+/* As logset_reader(), but a file that cannot be opened is what reader_next() tells. */
+struct reader *logset_reader_late(const struct logset_item *item);
 
 #endif

@@ -22,6 +22,7 @@ struct reader {
 	uint64_t position;   /* of buffer[begin] in the log */
 	uint64_t offset;     /* of the current record */
 	uint64_t whole;	     /* behind the last whole record */
+	uint64_t end_at;     /* records from here on are not read */
 	uint64_t size, left; /* payload of the current record, and what was not handed out */
 	enum reader_status status;
 	bool in_header;	   /* the log was cut inside a header */
@@ -42,6 +43,7 @@ reader_new(struct source *source, const char *name)
 		return NULL;
 	}
 	reader->source = source;
+	reader->end_at = UINT64_MAX;
 	reader->status = READER_RECORD;
 	reader->fill = reader->room = BUFFER_LEAST;
 	reader->buffer = malloc(BUFFER_LEAST);
@@ -179,6 +181,8 @@ reader_next(struct reader *reader, struct record *record)
 	if (payload_skip(reader) != READER_RECORD)
 		return reader->status;
 	reader->offset = reader->position;
+	if (reader->position >= reader->end_at)
+		return stop(reader, READER_END);
 	for (;;) {
 		const unsigned char *header = reader->buffer + reader->begin, *newline;
 		size_t length = reader->end - reader->begin;
@@ -240,6 +244,12 @@ reader_retry(struct reader *reader)
 	}
 }
 
+void
+reader_end_at(struct reader *reader, uint64_t end)
+{
+	reader->end_at = end;
+}
+
 uint64_t
 reader_offset(const struct reader *reader)
 {
@@ -250,6 +260,12 @@ uint64_t
 reader_whole(const struct reader *reader)
 {
 	return reader->whole;
+}
+
+size_t
+reader_part(const struct reader *reader)
+{
+	return source_part(reader->source);
 }
 
 int

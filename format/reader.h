@@ -47,11 +47,18 @@ ssize_t reader_data(struct reader *reader, const unsigned char **piece);
  */
 void reader_retry(struct reader *reader);
 
+/* Have the log end in front of the first record that begins at the offset `end` or behind it. */
+void reader_end_at(struct reader *reader, uint64_t end);
+
 /* Byte offset of the current record's first byte, in the log as it reads uncompressed. */
 uint64_t reader_offset(const struct reader *reader);
 
 /* Byte offset behind the last record known to be whole: what `netlog check --repair` keeps. */
 uint64_t reader_whole(const struct reader *reader);
+
+/* Of several files in a row, the one that was read last or could not be opened, from 0: what
+ * stopped the reader lies in that one or before it. */
+size_t reader_part(const struct reader *reader);
 
 /* After READER_FAILED: why, as an errno (EILSEQ: damaged gzip data). 0 else. */
 int reader_error(const struct reader *reader);

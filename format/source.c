@@ -63,6 +63,12 @@ source_skip(struct source *source, uint64_t count)
 	return skip_by_reading(source, count);
 }
 
+size_t
+source_part(const struct source *source)
+{
+	return source->ops->part != NULL ? source->ops->part(source) : 0;
+}
+
 void
 source_free(struct source *source)
 {
@@ -146,7 +152,7 @@ file_free(struct source *source)
 	free(file);
 }
 
-static const struct source_ops file_ops = {file_read, file_skip, file_free};
+static const struct source_ops file_ops = {file_read, file_skip, NULL, file_free};
 
 struct source *
 source_from_fd(int fd, bool owned)
@@ -216,7 +222,7 @@ memory_free(struct source *source)
 	free(source);
 }
 
-static const struct source_ops memory_ops = {memory_read, memory_skip, memory_free};
+static const struct source_ops memory_ops = {memory_read, memory_skip, NULL, memory_free};
 
 struct source *
 source_from_memory(const void *data, size_t size)

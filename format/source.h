@@ -18,6 +18,8 @@ struct source_ops {
 	 * reading is the only way.
 	 */
 	int64_t (*skip)(struct source *source, uint64_t count);
+	/* See source_part(). NULL where there is one file only. */
+	size_t (*part)(const struct source *source);
 	void (*free)(struct source *source);
 };
 
@@ -31,6 +33,9 @@ ssize_t source_read(struct source *source, void *buffer, size_t size);
 
 /* Skip, by reading where the source has no quicker way; see source_ops. */
 int64_t source_skip(struct source *source, uint64_t count);
+
+/* Of several files in a row, the one that was read last or could not be opened, from 0. */
+size_t source_part(const struct source *source);
 
 /* Release the source and what it owns; NULL is harmless. */
 void source_free(struct source *source);
@@ -75,6 +80,10 @@ typedef void source_missed(void *context, const char *path, unsigned count);
  * Returns NULL with errno.
  */
 struct source *source_follow(const char *path, source_missed *missed, void *context);
+
+/* Have `source`, made by source_follow(), and its twin open no part behind `last` until this is
+ * called again; UINT_MAX: all that come. */
+void source_follow_until(struct source *source, unsigned last);
 
 /*
  * A second source over the same log, from its beginning: it yields what the first does, at its own

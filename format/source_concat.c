@@ -101,6 +101,14 @@ concat_skip(struct source *source, uint64_t count)
 	return (int64_t)passed;
 }
 
+static size_t
+concat_part(const struct source *source)
+{
+	const struct concat_source *concat = (const struct concat_source *)source;
+
+	return concat->current != NULL ? concat->next - 1 : concat->next;
+}
+
 static void
 concat_free(struct source *source)
 {
@@ -113,7 +121,7 @@ concat_free(struct source *source)
 	free(concat);
 }
 
-static const struct source_ops concat_ops = {concat_read, concat_skip, concat_free};
+static const struct source_ops concat_ops = {concat_read, concat_skip, concat_part, concat_free};
 
 struct source *
 source_concat(char *const *paths, size_t count)

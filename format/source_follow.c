@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ struct growth {
 	char *path;	   /* of the part found first: how the others are spelt */
 	bool numbered;	   /* it is named as a log: it may be compressed, and have further parts */
 	unsigned next;	   /* the part to be opened next */
+	unsigned last;	   /* the last one that may be */
 	bool begun;	   /* a part was opened */
 	unsigned searches; /* that found nothing left, since a part was opened */
 	unsigned missed;   /* parts found to be gone since the last one was opened */
@@ -160,7 +162,7 @@ tell_missed(struct growth *growth)
 static int
 numbered_open(struct growth *growth)
 {
-	for (;;) {
+	while (growth->next <= growth->last) {
 		unsigned part;
 		int fd = part_open(growth, growth->next), found;
 		if (fd >= 0 || errno != ENOENT)
@@ -283,7 +285,7 @@ follow_free(struct source *source)
 	free(reader);
 }
 
-static const struct source_ops follow_ops = {follow_read, NULL, follow_free};
+static const struct source_ops follow_ops = {follow_read, NULL, NULL, follow_free};
 
 static struct source *
 reader_add(struct growth *growth, size_t at)
@@ -310,6 +312,7 @@ source_follow(const char *path, source_missed *missed, void *context)
 		return NULL;
 	growth->numbered = logname_parse(slash != NULL ? slash + 1 : path, &name);
 	growth->next = growth->numbered ? name.part : 0;
+	growth->last = UINT_MAX;
 	growth->tell = missed;
 	growth->context = context;
 	growth->path = strdup(path);
@@ -327,4 +330,10 @@ struct source *
 source_follow_twin(struct source *source)
 {
 	return reader_add(((struct follow_source *)source)->growth, 1);
+}
+
+void
+source_follow_until(struct source *source, unsigned last)
+{
+	((struct follow_source *)source)->growth->last = last;
 }

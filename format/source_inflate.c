@@ -233,7 +233,7 @@ inflate_free(struct source *source)
 	free(gzip);
 }
 
-static const struct source_ops inflate_ops = {inflate_read, inflate_skip, inflate_free};
+static const struct source_ops inflate_ops = {inflate_read, inflate_skip, NULL, inflate_free};
 
 struct source *
 source_inflate(struct source *raw)

@@ -75,17 +75,6 @@ heap_pop(struct timeline *timeline)
 	return first;
 }
 
-/* A reader that opens the log at its first record, so that there always is one to tell what is
- * wrong. */
-static struct reader *
-lane_open(const struct timeline *timeline, size_t item)
-{
-	const struct logset_item *log = &timeline->set->items[item];
-	struct source *source = source_concat(log->parts, log->part_count);
-
-	return source != NULL ? reader_new(source, log->name) : NULL;
-}
-
 static bool
 can_reopen(const struct logset_item *log)
 {
@@ -123,7 +112,7 @@ lane_add(struct timeline *timeline, size_t item)
 	if (log->indexed && log->first_part == 0 && reopen) {
 		lane.due = clock_of(timeline, item, log->entry.time);
 	} else {
-		lane.reader = lane_open(timeline, item);
+		lane.reader = logset_reader_late(log);
 		if (lane.reader == NULL)
 			return -1;
 		lane_advance(timeline, &lane);
@@ -199,7 +188,7 @@ timeline_next(struct timeline *timeline, struct timeline_event *event)
 	while (timeline->count > 0) {
 		struct lane lane = heap_pop(timeline);
 		if (lane.reader == NULL) {
-			lane.reader = lane_open(timeline, lane.item);
+			lane.reader = logset_reader_late(&timeline->set->items[lane.item]);
 			lane.status = READER_FAILED;
 			if (lane.reader != NULL)
 				lane_advance(timeline, &lane);

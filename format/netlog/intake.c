@@ -130,7 +130,7 @@ intake_source_free(struct source *source)
 	free(source);
 }
 
-static const struct source_ops intake_ops = {intake_read, NULL, intake_source_free};
+static const struct source_ops intake_ops = {intake_read, NULL, NULL, intake_source_free};
 
 struct source *
 intake_source(struct intake *intake, unsigned number)

@@ -2,6 +2,7 @@
  * exact. */
 #include "format/reader.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "tests/unit/files.h"
@@ -283,6 +284,55 @@ test_retry(void)
 	reader_free(reader);
 }
 
+/* What ends in front of a record, in the middle of one, before the first. */
+static void
+test_end_at(void)
+{
+	static const char log[] = "c 0.000001 con\nc 0.000002 5\nhelloc 0.000003 hup\n";
+	static const struct {
+		uint64_t end;
+		size_t records;
+	} cases[] = {{0, 0}, {1, 1}, {15, 1}, {16, 2}, {33, 2}, {34, 3}, {UINT64_MAX, 3}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct reader *reader = reader_new(source_from_memory(log, sizeof(log) - 1), "log");
+		struct record record;
+		size_t records = 0;
+		EXPECT(reader != NULL);
+		reader_end_at(reader, cases[i].end);
+		while (reader_next(reader, &record) == READER_RECORD)
+			records++;
+		EXPECT(records == cases[i].records && reader_next(reader, &record) == READER_END);
+		reader_free(reader);
+	}
+}
+
+/* Which part of a log stopped the reader. */
+static void
+test_part(void)
+{
+	char *paths[] = {"split_1", "split_1.1", "split_1.2"};
+	static const size_t missing[] = {0, 1, 2};
+	struct record record;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct reader *reader;
+		file_append("split_1", "c 0.000001 con\n", 15);
+		file_append("split_1.1", "c 0.000002 1\na", 14);
+		file_append("split_1.2", "c 0.000003 hup\n", 15);
+		EXPECT(unlink(paths[missing[i]]) == 0);
+		reader = reader_new(source_concat(paths, 3), "split_1");
+		EXPECT(reader != NULL);
+		for (size_t k = 0; k < missing[i]; k++)
+			EXPECT(reader_next(reader, &record) == READER_RECORD);
+		EXPECT(reader_next(reader, &record) == READER_FAILED);
+		EXPECT(reader_error(reader) == ENOENT && reader_part(reader) == missing[i]);
+		reader_free(reader);
+		for (size_t k = 0; k < 3; k++)
+			EXPECT(k == missing[i] || unlink(paths[k]) == 0);
+	}
+}
+
 int
 main(void)
 {
@@ -299,6 +349,8 @@ main(void)
 	test_sizes(true);
 	test_gzip_cut();
 	test_retry();
+	test_end_at();
+	test_part();
 	folder_remove(folder);
 	puts("ok reader_test");
 	return 0;

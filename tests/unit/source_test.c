@@ -2,6 +2,7 @@
 #include "format/source.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 
 #include "tests/unit/files.h"
@@ -294,6 +295,29 @@ test_follow_deleted(void)
 	EXPECT(gone.calls == 3);
 }
 
+/* Parts that are not to be opened yet. */
+static void
+test_follow_until(void)
+{
+	struct gone gone = {0};
+	struct source *source = source_follow("until_1", on_missed, &gone);
+
+	source_follow_until(source, 1);
+	file_append("until_1", text, 10);
+	file_append("until_1.1", text + 10, 10);
+	file_append("until_1.2", text + 20, 10);
+	expect_next(source, 0, 20);
+	/* nor is what is missing behind them told */
+	EXPECT(unlink("until_1") == 0 && unlink("until_1.1") == 0 && unlink("until_1.2") == 0);
+	file_append("until_1.3", text + 30, 10);
+	expect_next(source, 0, 0);
+	EXPECT(gone.calls == 0);
+	source_follow_until(source, UINT_MAX);
+	expect_next(source, 30, 10);
+	EXPECT(gone.calls == 1 && gone.count == 1 && strcmp(gone.path, "until_1.3") == 0);
+	source_free(source);
+}
+
 int
 main(void)
 {
@@ -312,6 +336,7 @@ main(void)
 	test_concat();
 	test_follow();
 	test_follow_deleted();
+	test_follow_until();
 	folder_remove(folder);
 	puts("ok source_test");
 	return 0;
