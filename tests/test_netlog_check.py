@@ -210,6 +210,36 @@ def test_parts_behind_damage_are_set_aside(folder):
     assert good("check", folder / "log") == f"{folder}/log_1: ok, 4 records in 2 parts, no end record\n"
 
 
+@pytest.mark.parametrize("damage", ["checksum", "cut", "nothing readable"])
+def test_damaged_gzip_part_is_the_one_named_and_repaired(folder, damage):
+    """Every record of it can be read, or none: it must not be taken for the part behind it."""
+    write(folder / "log_1", SAMPLE[:2])
+    middle, last = folder / "log_1.1.gz", write(folder / "log_1.2", SAMPLE[4:])
+    packed = bytearray(gzip.compress(b"".join(SAMPLE[2:4])))
+    if damage == "checksum":
+        packed[-6] ^= 255
+    elif damage == "cut":
+        del packed[-4:]
+    else:
+        packed[10] = 255
+    middle.write_bytes(packed)
+    keeps = 2 if damage == "nothing readable" else 4
+    offset = len(b"".join(SAMPLE[:keeps])) - len(b"".join(SAMPLE[:2]))
+    what = "cut short inside a gzip member" if damage == "cut" else "damaged gzip data"
+    told = f"{middle}: byte {offset}: {what} (byte {len(b''.join(SAMPLE[:keeps]))} of all parts)"
+    assert run("check", folder / "log").stdout.decode() == told + "\n"
+    for command in ("show", "stat", "json", "cut", "pcap"):
+        assert f"netlog: {told}\n" in run(command, folder / "log").stderr.decode(), command
+    assert good("check", "--repair", folder / "log").splitlines() == [
+        told,
+        f"{last}: renamed to {last}.damaged, because it follows the damage",
+        f"{middle}: repaired, {keeps} whole records kept; the damaged file is now {middle}.damaged",
+    ]
+    assert (folder / "log_1.1.gz.damaged").read_bytes() == packed
+    assert gzip.decompress(middle.read_bytes()) == b"".join(SAMPLE[2:keeps])
+    assert good("check", folder / "log") == f"{folder}/log_1: ok, {keeps} records in 2 parts, no end record\n"
+
+
 def test_lost_bytes_are_told(folder):
     from harness.netlog import entry
 

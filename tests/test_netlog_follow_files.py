@@ -146,15 +146,16 @@ def test_log_with_a_hole_goes_on_behind_it(folder, follow):
 
 
 def test_what_waits_for_its_match_is_shown_though_it_was_deleted(folder, follow):
-    write(folder / "log_1", [con(0)])
+    write(folder / "log_1", [con(0), data("s", 0.5, b"needle")])
     follower = follow("--grep", "needle", folder / "log")
+    follower.awaits("0.500000 log_1 <s 6 bytes")
     write(folder / "log_1.1", [data("c", 1, b"nee")])
     write(folder / "log_1.2", [data("c", 2, b"d")])
     wait_until(lambda: follower.has_open(folder / "log_1.2"), "that both parts were opened")
     (folder / "log_1").unlink()
     (folder / "log_1.1").unlink()
     write(folder / "log_1.3", [data("c", 4, b"le")])
-    follower.awaits("1.000000 log_1 c> 3 bytes", "2.000000 log_1 c> 1 byte", "4.000000 log_1 c> 2 bytes")
+    follower.awaits("0.500000 log_1 <s 6 bytes", "1.000000 log_1 c> 3 bytes", "2.000000 log_1 c> 1 byte", "4.000000 log_1 c> 2 bytes")
     assert follower.stop() == 0
 
 

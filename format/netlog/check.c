@@ -46,10 +46,10 @@ check_item(const struct logset_item *item, bool say, bool mend)
 		return item->behind_gap ? STATUS_NO : STATUS_OK;
 	}
 	if (status == STATUS_ERROR) {
-		warnx("%s", part_message(item, summary.message));
+		warnx("%s", part_message(item, summary.part, summary.message));
 		return STATUS_ERROR;
 	}
-	printf("%s\n", part_message(item, summary.message));
+	printf("%s\n", part_message(item, summary.part, summary.message));
 	return mend ? repair(item, &summary) : STATUS_NO;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/complaint.h"
+#include "format/netlog/part.h"
 #include "format/netlog/text.h"
 #include "format/spool.h"
 #include "format/units.h"
@@ -159,10 +160,10 @@ log_status(enum reader_status status, int error)
 }
 
 int
-log_finished(struct reader *reader, enum reader_status status)
+log_finished(const struct logset_item *item, struct reader *reader, enum reader_status status)
 {
 	if (status != READER_END)
-		warnx("%s", reader_message(reader));
+		warnx("%s", part_message(item, reader_part(reader), reader_message(reader)));
 	return log_status(status, reader_error(reader));
 }
 

@@ -54,7 +54,7 @@ cut_log(const struct logset_item *item, const struct range *range)
 			record_copy(reader, &record);
 	}
 	if (status <= 0)
-		result = log_finished(reader, status);
+		result = log_finished(item, reader, status);
 	reader_free(reader);
 	return result;
 }

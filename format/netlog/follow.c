@@ -120,28 +120,32 @@ goes_on(const struct logset_item *item, const struct logset_item *next)
 	return same && next->first_part > item->first_part + item->part_count;
 }
 
+/* Is the rest of the log the next item, behind parts that are missing? */
+static bool
+is_continued(const struct logset *set, size_t at)
+{
+	return at + 1 < set->count && goes_on(&set->items[at], &set->items[at + 1]);
+}
+
 /* Nothing will come to a log that the index calls closed, nor to parts with others behind them. */
 static bool
 may_grow(const struct logset *set, size_t at)
 {
 	const struct logset_item *item = &set->items[at];
 
-	if (item->indexed && item->entry.closed)
-		return false;
-	return at + 1 == set->count || !goes_on(item, item + 1);
+	return !(item->indexed && item->entry.closed) && !is_continued(set, at);
 }
 
-/* Have a log followed that is there from the start; its lane ends where following begins. */
+/* Have a log followed that is there from the start; the item ends where following begins. */
 static int
-follow_old(struct follow *follow, const struct logset *set, size_t at, struct lane *lane)
+follow_old(struct follow *follow, const struct logset *set, size_t at, struct growing **followed)
 {
-	const struct logset_item *item = &set->items[at];
+	struct logset_item *item = &set->items[at];
 	struct growing *log;
 	enum reader_status status;
 	char *key = key_new(item->name);
-	uint64_t limit;
+	uint64_t end;
 
-	lane_init(lane);
 	if (key == NULL || known_add(follow, key) != 0)
 		return -1;
 	if (!may_grow(set, at))
@@ -149,16 +153,18 @@ follow_old(struct follow *follow, const struct logset *set, size_t at, struct la
 	log = growing_new(item, item->name);
 	if (log == NULL)
 		return -1;
-	status = growing_pass(log, follow->show, &limit);
+	status = growing_pass(log, follow->show, &end);
 	if (status != READER_END || growing_ended(log)) {
 		growing_free(log);
 		return 0;
 	}
-	lane->limit = limit;
-	if (logs_add(follow, log) == 0)
-		return 0;
-	growing_free(log);
-	return -1;
+	if (logs_add(follow, log) != 0) {
+		growing_free(log);
+		return -1;
+	}
+	item->end = end;
+	*followed = log;
+	return 0;
 }
 
 /* Have a log shown from its beginning, the file `first`. Returns -1 with errno. */
@@ -171,6 +177,21 @@ follow_whole(struct follow *follow, const struct logset_item *item, const char *
 		return 0;
 	growing_free(log);
 	return -1;
+}
+
+/* The item's file `part` was deleted before its lane came to it: show what is left from there on.
+ * `followed`, if not NULL, follows what came later so far. Returns -1 with errno. */
+static int
+follow_left(struct follow *follow, const struct logset_item *item, size_t part,
+    const struct growing *followed)
+{
+	for (size_t i = 0; i < follow->count; i++) {
+		if (follow->logs[i] == followed) {
+			logs_drop(follow, i);
+			break;
+		}
+	}
+	return follow_whole(follow, item, item->parts[part]);
 }
 
 /* Show a log that has come from its beginning, even if that was deleted meanwhile: then it is said.
@@ -328,21 +349,38 @@ static int
 follow_files(struct follow *follow, const struct logset *set)
 {
 	struct lane *lanes = calloc(set->count + 1, sizeof(*lanes));
+	struct growing **followed = calloc(set->count + 1, sizeof(*followed));
 	int status = STATUS_ERROR;
+	size_t i;
 
-	if (lanes == NULL) {
+	if (lanes == NULL || followed == NULL) {
 		warn(NULL);
-		return status;
+		goto release;
 	}
-	for (size_t i = 0; i < set->count; i++) {
-		if (follow_old(follow, set, i, &lanes[i]) != 0) {
-			warn("%s", text_name(set->items[i].name));
-			goto release;
-		}
+	for (i = 0; i < set->count; i++) {
+		lane_init(&lanes[i]);
+		if (follow_old(follow, set, i, &followed[i]) != 0)
+			goto failed;
 	}
 	status = show_set(follow->show, set, lanes);
 	fflush(stdout);
+	for (i = 0; i < set->count; i++) {
+		const struct logset_item *item = &set->items[i];
+		if (!lanes[i].lost)
+			continue;
+		if (is_continued(set, i)) {
+			warnx("%s: deleted before its end was read", text_name(item->name));
+			status = status_worse(status, STATUS_NO);
+		} else if (follow_left(follow, item, lanes[i].part, followed[i]) != 0) {
+			goto failed;
+		}
+	}
+	goto release;
+failed:
+	warn("%s", text_name(set->items[i].name));
+	status = STATUS_ERROR;
 release:
+	free(followed);
 	free(lanes);
 	return status;
 }

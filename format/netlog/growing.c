@@ -1,6 +1,7 @@
 #include "format/netlog/growing.h"
 
 #include <err.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct waiting {
 struct growing {
 	struct logset_item item;
 	struct intake *intake; /* NULL: it is in files */
+	struct source *files;  /* NULL: it is none; the reader's that looks ahead */
 	struct reader *ahead;  /* looks for what is whole */
 	struct reader *shown;  /* comes behind and shows */
 	struct record record;  /* the one being looked at */
@@ -39,7 +41,8 @@ struct growing {
 	bool client_sent_last;
 	bool turn_answered, turn_slow; /* of the turn that is the latest */
 	bool hup[2], failed, ended;
-	bool missed; /* something was deleted before it was read */
+	bool passing; /* in growing_pass() */
+	bool missed;  /* something was deleted before it was read */
 	struct waiting *waiting;
 	size_t waiting_count, waiting_room;
 };
@@ -50,6 +53,8 @@ missed_tell(void *context, const char *path, unsigned count)
 {
 	struct growing *growing = context;
 
+	if (growing->passing)
+		return;
 	growing->missed = true;
 	/* what was shown before it, stands before it */
 	fflush(stdout);
@@ -72,7 +77,7 @@ sources_open(struct growing *growing, const struct logset_item *item, const char
 		sources[0] = intake_source(growing->intake, 0);
 		sources[1] = intake_source(growing->intake, 1);
 	} else {
-		sources[0] = source_follow(path, missed_tell, growing);
+		sources[0] = growing->files = source_follow(path, missed_tell, growing);
 		if (sources[0] != NULL)
 			sources[1] = source_follow_twin(sources[0]);
 	}
@@ -356,11 +361,14 @@ growing_show(struct growing *growing, struct show *show)
 }
 
 enum reader_status
-growing_pass(struct growing *growing, struct show *show, uint64_t *limit)
+growing_pass(struct growing *growing, struct show *show, uint64_t *end)
 {
+	const struct logset_item *item = &growing->item;
 	enum reader_status status;
 	int64_t clock;
 
+	growing->passing = true;
+	source_follow_until(growing->files, item->first_part + (unsigned)item->part_count - 1);
 	while ((status = growing_look(growing, show, &clock)) == READER_RECORD) {
 		waiting_settle(growing, show, false);
 		if (show_stopped(show)) {
@@ -368,6 +376,8 @@ growing_pass(struct growing *growing, struct show *show, uint64_t *limit)
 			break;
 		}
 	}
-	*limit = reader_whole(growing->ahead);
+	source_follow_until(growing->files, UINT_MAX);
+	growing->passing = false;
+	*end = reader_whole(growing->ahead);
 	return status;
 }

@@ -32,10 +32,11 @@ const char *growing_message(struct growing *growing);
 void growing_show(struct growing *growing, struct show *show);
 
 /*
- * Take all that is there as shown; what waits for later records, as an unanswered request, goes on
- * waiting. Returns as growing_look(); `*limit` is set to the offset behind it.
+ * Take all that is there in the item's parts as shown; what waits for later records, as an
+ * unanswered request, goes on waiting. What was deleted is not told: whoever shows what is passed
+ * here meets it. Returns as growing_look(); `*end` is set to the offset behind it.
  */
-enum reader_status growing_pass(struct growing *growing, struct show *show, uint64_t *limit);
+enum reader_status growing_pass(struct growing *growing, struct show *show, uint64_t *end);
 
 /* Has the connection ended, or the stream, or has reading it failed, so that nothing more will
  * come?

@@ -21,6 +21,7 @@
 
 #include "format/base64.h"
 #include "format/netlog/html_page.h"
+#include "format/netlog/part.h"
 #include "format/netlog/text.h"
 #include "format/timeline.h"
 #include "format/times.h"
@@ -207,13 +208,15 @@ static int
 problem_put(struct html *html, const struct logset_item *item, const struct timeline_event *event,
     enum reader_status told)
 {
-	const char *message =
-	    event->reader != NULL ? reader_message(event->reader) : strerror(errno);
+	struct reader *reader = event->reader;
+	const char *message = reader != NULL
+				  ? part_message(item, reader_part(reader), reader_message(reader))
+				  : strerror(errno);
 	char *json = text_json(message);
 	int status = STATUS_ERROR;
 
-	if (event->reader != NULL)
-		status = log_finished(event->reader, told);
+	if (reader != NULL)
+		status = log_finished(item, reader, told);
 	else
 		warn("%s", text_name(item->name));
 	if (json == NULL) {

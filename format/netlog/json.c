@@ -55,7 +55,7 @@ json_item(const struct logset_item *item)
 	while (!stdout_broken() && (status = reader_next(reader, &record)) == READER_RECORD)
 		record_print(reader, &record, name, item->n);
 	if (status <= 0)
-		result = log_finished(reader, status);
+		result = log_finished(item, reader, status);
 release:
 	free(name);
 	reader_free(reader);

@@ -90,8 +90,8 @@ struct reader *log_open(const struct logset_item *item);
  */
 int log_status(enum reader_status status, int error);
 
-/* The same of a reader that told `status`; says the reader's message on stderr. */
-int log_finished(struct reader *reader, enum reader_status status);
+/* The same of a reader of `item` that told `status`; says the reader's message on stderr. */
+int log_finished(const struct logset_item *item, struct reader *reader, enum reader_status status);
 
 /* The greater of two exit statuses. */
 int status_worse(int one, int other);

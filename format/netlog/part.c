@@ -9,7 +9,7 @@
 
 #define OFFSET_MARK ": byte "
 
-/* Bytes of a part as it reads uncompressed; damaged gzip data ends it. Returns -1 with errno. */
+/* Bytes of a part as it reads uncompressed. Returns -1 with errno. */
 static int64_t
 part_size(const char *path)
 {
@@ -20,28 +20,28 @@ part_size(const char *path)
 		return -1;
 	size = source_skip(source, INT64_MAX);
 	source_free(source);
-	return size < 0 ? 0 : size;
+	return size;
 }
 
 int
-part_find(const struct logset_item *item, uint64_t offset, struct part_place *place)
+part_find(const struct logset_item *item, size_t last, uint64_t offset, struct part_place *place)
 {
-	for (size_t i = 0; i < item->part_count; i++) {
+	for (size_t i = 0; i < last; i++) {
 		int64_t size = part_size(item->parts[i]);
 		if (size < 0)
 			return -1;
-		if (offset < (uint64_t)size || i + 1 == item->part_count) {
-			*place = (struct part_place){
-			    i, offset, offset < (uint64_t)size ? (uint64_t)size - offset : 0};
+		if (offset < (uint64_t)size) {
+			*place = (struct part_place){i, offset};
 			return 0;
 		}
 		offset -= (uint64_t)size;
 	}
-	return -1;
+	*place = (struct part_place){last, offset};
+	return 0;
 }
 
 const char *
-part_message(const struct logset_item *item, const char *message)
+part_message(const struct logset_item *item, size_t last, const char *message)
 {
 	static char text[1200];
 	const char *mark = strstr(message, OFFSET_MARK), *rest, *end;
@@ -52,7 +52,7 @@ part_message(const struct logset_item *item, const char *message)
 	if (item->part_count < 2 || mark == NULL)
 		return message;
 	offset = strtoull(mark + strlen(OFFSET_MARK), &colon, 10);
-	if (strncmp(colon, ": ", 2) != 0 || part_find(item, offset, &place) != 0)
+	if (strncmp(colon, ": ", 2) != 0 || part_find(item, last, offset, &place) != 0)
 		return message;
 	/* what names the record's beginning counts from the log's */
 	rest = colon + 2;

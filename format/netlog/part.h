@@ -10,17 +10,17 @@
 struct part_place {
 	size_t part;	 /* index into item->parts */
 	uint64_t offset; /* in that part, as it reads uncompressed */
-	uint64_t left;	 /* bytes of that part from there on */
 };
 
-/* Find where `offset` lies; what is at the end of the log belongs to the last part. Returns 0, or
- * -1 with errno. */
-int part_find(const struct logset_item *item, uint64_t offset, struct part_place *place);
+/* Find where `offset` lies, if it is in the part `last`, where the log ends, or before it; what is
+ * at that end belongs to it. Returns 0, or -1 with errno. */
+int part_find(
+    const struct logset_item *item, size_t last, uint64_t offset, struct part_place *place);
 
 /*
- * A reader's message about the item with the part's name and offset in place of the log's, where it
- * was split. Good until the next call.
+ * The message of a reader about the item with the part's name and offset in place of the log's,
+ * where it was split; `last` is reader_part(). Good until the next call.
  */
-const char *part_message(const struct logset_item *item, const char *message);
+const char *part_message(const struct logset_item *item, size_t last, const char *message);
 
 #endif

@@ -106,7 +106,7 @@ operands_text(const struct invocation *invocation)
 /* Write all records in the order of time. Returns the exit status, or -1 with errno if the output
  * failed. */
 static int
-export_records(struct timeline *timeline, struct traced *traced)
+export_records(const struct logset *set, struct timeline *timeline, struct traced *traced)
 {
 	struct timeline_event event;
 	enum reader_status status;
@@ -120,7 +120,8 @@ export_records(struct timeline *timeline, struct traced *traced)
 			warn("%s", text_name(traced_name(traced, event.item)));
 			result = STATUS_ERROR;
 		} else {
-			result = status_worse(result, log_finished(event.reader, status));
+			result = status_worse(
+			    result, log_finished(&set->items[event.item], event.reader, status));
 		}
 	}
 	if (traced_finish(traced) != 0)
@@ -145,7 +146,7 @@ export_to(struct export *export)
 	}
 	status = -1;
 	if (capture_begin(export->config.writer, "netlog " VERSION_TEXT, comment) == 0)
-		status = export_records(timeline, traced);
+		status = export_records(&export->set, timeline, traced);
 	if (status < 0 || capture_file_flush(export->file) != 0)
 		status = output_failed(export, errno);
 release:

@@ -235,7 +235,7 @@ repair(const struct logset_item *item, const struct summary *summary)
 		    text_name(item->name));
 		return STATUS_NO;
 	}
-	if (part_find(item, summary->whole, &place) != 0) {
+	if (part_find(item, summary->part, summary->whole, &place) != 0) {
 		warn("%s", text_name(item->name));
 		return STATUS_ERROR;
 	}

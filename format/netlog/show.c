@@ -17,7 +17,7 @@ enum { OPTION_SIDE = OPTION_OWN, OPTION_FROM, OPTION_TO, OPTION_GREP, OPTION_SLO
 void
 lane_init(struct lane *lane)
 {
-	*lane = (struct lane){.limit = UINT64_MAX};
+	*lane = (struct lane){.begun = false};
 	turn_tracker_init(&lane->turns);
 }
 
@@ -187,14 +187,23 @@ event_show(struct show *show, const struct logset_item *item, struct lane *lane,
 	return lane_settle(lane, event->record.side);
 }
 
-/* What the end of one log means for the exit status. */
+/* What it means for the exit status that a log can't be read further. */
 static int
-lane_finished(const struct show *show, struct reader *reader, enum reader_status told)
+lane_failed(const struct show *show, const struct logset_item *item, struct lane *lane,
+    const struct timeline_event *event, enum reader_status told)
 {
-	int status = log_finished(reader, told);
-
-	/* netrecord --keep deletes what is being shown: no reason not to go on with the rest */
-	return show->follow && reader_error(reader) == ENOENT ? STATUS_NO : status;
+	/* netrecord --keep deletes what is being shown */
+	if (show->follow && event->reader != NULL && reader_error(event->reader) == ENOENT) {
+		lane->lost = true;
+		lane->part = reader_part(event->reader);
+		return STATUS_OK;
+	}
+	/* what was shown before it, stands before it */
+	fflush(stdout);
+	if (event->reader != NULL)
+		return log_finished(item, event->reader, told);
+	warn("%s", text_name(item->name));
+	return STATUS_ERROR;
 }
 
 static int
@@ -208,8 +217,6 @@ timeline_show(
 	while (!show_stopped(show) && (told = timeline_next(timeline, &event)) != READER_END) {
 		const struct logset_item *item = &set->items[event.item];
 		struct lane *lane = &lanes[event.item];
-		if (told == READER_RECORD && reader_offset(event.reader) >= lane->limit)
-			continue;
 		if (told == READER_RECORD) {
 			if (event_show(show, item, lane, &event) == 0)
 				continue;
@@ -217,16 +224,7 @@ timeline_show(
 			return STATUS_ERROR;
 		}
 		lane_release(lane);
-		if (told != READER_FAILED && lane->limit != UINT64_MAX)
-			continue; /* it still grows */
-		/* what was shown before it, stands before it */
-		fflush(stdout);
-		if (event.reader == NULL) {
-			warn("%s", text_name(item->name));
-			status = STATUS_ERROR;
-		} else {
-			status = status_worse(status, lane_finished(show, event.reader, told));
-		}
+		status = status_worse(status, lane_failed(show, item, lane, &event, told));
 	}
 	return status;
 }

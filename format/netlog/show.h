@@ -28,11 +28,12 @@ struct show {
 struct lane {
 	uint64_t number;    /* of the next record, from 0 */
 	uint64_t stream[2]; /* payload bytes passed, by side */
-	uint64_t limit;	    /* show no record that begins at or behind this offset of the log */
 	struct turn_tracker turns;
 	bool begun;		    /* the two below were made, where they are asked for */
 	struct matches *matches[2]; /* NULL once no more is to be found */
 	struct slow *slow;
+	bool lost;   /* a file was deleted before it was read: what is left is to be followed */
+	size_t part; /* that file, of the item's parts */
 };
 
 void lane_init(struct lane *lane);

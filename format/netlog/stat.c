@@ -130,7 +130,7 @@ tally_log(struct tally *tally, const struct logset_item *item, bool clocked)
 	if (reader == NULL)
 		return STATUS_ERROR;
 	turn_tracker_init(&count.turns);
-	result = log_finished(reader, summary_pass(reader, record_count, &count));
+	result = log_finished(item, reader, summary_pass(reader, record_count, &count));
 	tally->logs++;
 	tally->endings[result == STATUS_OK ? count.ending : END_DAMAGED]++;
 	if (item->indexed)

@@ -51,6 +51,7 @@ summary_read(struct summary *summary, const struct logset_item *item)
 	summary->status = summary_pass(reader, summary_count, summary);
 	summary->error = reader_error(reader);
 	summary->whole = reader_whole(reader);
+	summary->part = reader_part(reader);
 	if (summary->status != READER_END)
 		snprintf(summary->message, sizeof(summary->message), "%s", reader_message(reader));
 	reader_free(reader);

@@ -13,6 +13,7 @@ struct summary {
 	int error;		   /* reader_error() */
 	uint64_t records;	   /* whole ones */
 	uint64_t whole;		   /* offset behind the last whole record */
+	size_t part;		   /* reader_part() */
 	uint64_t bytes[2];	   /* payload of whole records, by side */
 	int64_t begin, end;	   /* times of the first and the last record, if there are any */
 	char last_end[8];	   /* "c hup", "s err": the last end record; "" if there is none */
