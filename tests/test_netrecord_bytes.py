@@ -297,8 +297,9 @@ def test_times_are_those_of_the_traffic(netrecord, logroot):
     log = logs.load(logroot, 1)
     times = [r.time for r in log.records if r.side == "c" and r.kind == "data"]
     assert len(times) == 3
+    # the echo has come when the pause begins; that the connection was accepted, nobody has told
     assert all(later - earlier >= 0.14 for earlier, later in zip(times, times[1:]))
-    assert log.records[0].time > 0 and times[0] - log.records[0].time >= 0.14
+    assert 0 < log.records[0].time <= times[0]
 
 
 def test_what_the_sink_got_is_in_the_log_at_once(netrecord, logroot):

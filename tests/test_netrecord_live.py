@@ -10,7 +10,7 @@ import pytest
 
 from harness import logs, tshark
 from harness.netlog import good
-from harness.peers import Many, Server, connect, echo, exchange, hold, leaving, pattern, recv_exactly, reset
+from harness.peers import Many, Server, connect, echo, exchange, get_nothing, hold, leaving, pattern, recv_exactly, reset
 from harness.proc import BIN, run, settled, wait_until
 
 MEGABYTE = 1 << 20
@@ -114,8 +114,7 @@ def test_server_that_refuses(folder, netrecord, logroot, live):
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         recorder = netrecord(sock.getsockname(), "-w", live)
-        with connect(recorder.address) as client:
-            leaving(hold)(client)
+        get_nothing(recorder.address)
         wait_until(lambda: logs.closed(logroot), "it is over")
         recorder.stop()
     assert [flags for _, _, _, flags, *_ in packets(live)[0]] == ["0x0002", "0x0014"]

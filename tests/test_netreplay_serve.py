@@ -408,14 +408,14 @@ SLOW = [con(), data("c", 0.1, b"a"), data("s", 0.4, b"1"), data("s", 0.7, b"2"),
 def timed(address):
     """When the bytes and the end came, since the request."""
     with connect(address) as sock:
-        sock.sendall(b"a")
         began = time.monotonic()
+        sock.sendall(b"a")
         times = []
         for expected in (b"1", b"2"):
             assert sock.recv(1) == expected
             times.append(time.monotonic() - began)
-        sock.shutdown(socket.SHUT_WR)
         ended = time.monotonic()
+        sock.shutdown(socket.SHUT_WR)
         assert sock.recv(1) == b""
         return [*times, time.monotonic() - ended]
 

@@ -140,7 +140,7 @@ def test_mqtt(folder, netrecord, logroot, version):
             for number in range(3):
                 more = ["-p", nr.port, "-i", f"writer{number}", "-m", f"message {number}", "-r"]
                 run("mosquitto_pub", *words, *more, env=BARE)
-                time.sleep(0.2)  # connections follow one another by their times only, and this machine may be busy
+                time.sleep(0.7)  # connections follow one another by their times only, and this machine may be busy
             assert reader.communicate(timeout=30)[0] == b"message 0\nmessage 1\nmessage 2\n"
         nr.stop()
     with Mosquitto(folder / "fresh") as mosquitto:

@@ -9,7 +9,9 @@ class Pipe:
         self.end, self.input = os.pipe()
 
     def send(self, *records):
-        os.write(self.input, b"".join(records))
+        rest = memoryview(b"".join(records))
+        while rest:
+            rest = rest[os.write(self.input, rest) :]
 
     def close(self):
         os.close(self.input)
