@@ -74,8 +74,9 @@ recorder_stalled(struct timer *timer)
 {
 	struct recorder *recorder = OWNER(timer, stall_timer);
 
+	/* a disk that is only slow has made room, if not as much as is waited for */
+	recorder->shedding = record_queue_full(&recorder->queue);
 	recorder->blocking = false;
-	recorder->shedding = !record_queue_drained(&recorder->queue);
 	recorder_resume(recorder);
 }
 

@@ -249,6 +249,25 @@ def test_short_hang_loses_nothing(hanging):
     assert logs.closed(root)[1]["lost"] == 0
 
 
+def test_slow_disk_slows_the_traffic_and_loses_nothing(hanging):
+    """Half of what waits takes longer to write than --log-stall, but it is written."""
+    with Server(echo) as server:
+        nr, flag, root = hanging(server.address, "--log-stall", "1.5s")
+        with connect(nr.address) as sock:
+            talk(sock, b"before")
+            flag.write_text("7")
+            for number in range(600):
+                talk(sock, pattern(1, number * 100_000, 100_000))
+            nr.signal(signal.SIGUSR1)
+            (held,) = nr.wait_said("memory held by the log queue now: ([0-9]+)")
+            assert int(held) > 16 << 20, "it was full"
+            flag.unlink()
+        server.wait_results(1)
+        nr.stop()
+    log = logs.load(root, 1)
+    assert log.bytes("c") == log.bytes("s") == b"before" + pattern(1, 0, 60_000_000)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_hanging_disk_does_not_keep_it_from_ending(hanging, number):
     server = Server(echo)

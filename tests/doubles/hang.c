@@ -1,6 +1,7 @@
 /*
- * A file system that hangs: preloaded into netrecord, calls that write to or name files below
- * $HANG_ROOT block while the file $HANG_FLAG exists.
+ * A file system that hangs or is slow: preloaded into netrecord, calls that write to or name files
+ * below $HANG_ROOT block while the file $HANG_FLAG exists, or if that holds a number take so many
+ * milliseconds more.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,11 +27,20 @@ is_below_root(const char *path)
 static void
 block(void)
 {
-	const struct timespec nap = {.tv_nsec = 5000000};
+	struct timespec nap = {.tv_nsec = 5000000};
 	const char *flag = getenv("HANG_FLAG");
+	FILE *file;
 
-	while (flag != NULL && access(flag, F_OK) == 0)
+	while (flag != NULL && (file = fopen(flag, "r")) != NULL) {
+		long slow = 0;
+		int numbers = fscanf(file, "%ld", &slow);
+		fclose(file);
+		if (numbers == 1)
+			nap.tv_nsec = slow * 1000000;
 		nanosleep(&nap, NULL);
+		if (numbers == 1)
+			break;
+	}
 }
 
 static void
