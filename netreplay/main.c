@@ -45,8 +45,10 @@ interrupted(void *context, int signal)
 	struct netreplay *netreplay = context;
 
 	/* a terminal that closes may tell so twice */
-	if (netreplay->play.interrupted && signal != SIGHUP)
+	if (netreplay->play.interrupted && signal != SIGHUP) {
+		server_kill(netreplay->server);
 		_exit(2);
+	}
 	schedule_interrupt(netreplay->schedule);
 }
 

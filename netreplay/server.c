@@ -130,15 +130,22 @@ release_actions:
 	return error;
 }
 
-/* Has the user asked us to end? The signals are blocked, so nobody else sees to it meanwhile. */
+/* Has the user asked us to end, since this was asked last? The signals are blocked, so nobody else
+ * sees to it meanwhile. A terminal that closes may tell so twice: `hangup` is whether it counts. */
 static bool
-is_interrupted(void)
+is_interrupted(bool hangup)
 {
-	sigset_t pending;
+	const struct timespec none = {0};
+	struct sigaction action;
+	sigset_t set;
 
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
-		   sigismember(&pending, SIGQUIT) == 1 || sigismember(&pending, SIGHUP) == 1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
+	if (hangup && sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
+	return sigtimedwait(&set, NULL, &none) > 0;
 }
 
 /* Wait until it listens. Returns false after telling why it does not. */
@@ -155,7 +162,7 @@ server_await(struct server *server, int64_t patience)
 			    "before it listened (it must stay in the foreground)", server->status);
 			return false;
 		}
-		if (is_interrupted()) {
+		if (is_interrupted(true)) {
 			notice(NOTICE_ERROR, "interrupted while waiting for the server to listen");
 			return false;
 		}
@@ -170,14 +177,14 @@ server_await(struct server *server, int64_t patience)
 	return true;
 }
 
-/* Wait for the group to end. */
+/* Wait for the group to end; false if it has not by then, or if the user waits no longer. */
 static bool
 server_wait(struct server *server, int64_t due)
 {
 	int64_t pause = MILLISECOND;
 
 	while (server_collect(server)) {
-		if (now() >= due)
+		if (now() >= due || is_interrupted(false))
 			return false;
 		pause_for(pause);
 		if (pause < PAUSE)
@@ -195,8 +202,10 @@ server_end(struct server *server)
 	int64_t due;
 
 	kill(-server->group, SIGTERM);
-	if (!server_wait(server, now() + PATIENCE)) {
-		notice(NOTICE_WARNING, "server does not end within 5 s of TERM: killed");
+	due = now() + PATIENCE;
+	if (!server_wait(server, due)) {
+		notice(NOTICE_WARNING, "server %s: killed",
+		    now() >= due ? "does not end within 5 s of TERM" : "has not ended on TERM yet");
 		kill(-server->group, SIGKILL);
 		server_wait(server, now() + PATIENCE);
 	}
@@ -248,6 +257,13 @@ server_start(const char *command, const struct address_list *targets, int64_t pa
 	}
 	words_free(words);
 	return server;
+}
+
+void
+server_kill(const struct server *server)
+{
+	if (server != NULL)
+		kill(-server->group, SIGKILL);
 }
 
 void

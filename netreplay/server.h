@@ -18,8 +18,11 @@ struct server;
 struct server *server_start(
     const char *command, const struct address_list *targets, int64_t patience);
 
-/* End it: TERM to its group, KILL after 5 s; wait until nothing listens there any more. Tells if it
- * had ended by itself. NULL is harmless. */
+/* End it: TERM to its group, KILL after 5 s, or at once when a signal comes that asks us to end;
+ * wait until nothing listens there any more. Tells if it had ended by itself. NULL is harmless. */
 void server_stop(struct server *server);
+
+/* Have it end at once, without waiting for that: KILL to its group. NULL is harmless. */
+void server_kill(const struct server *server);
 
 #endif

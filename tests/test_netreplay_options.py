@@ -336,6 +336,47 @@ def test_server_is_ended_when_the_replay_is_interrupted(folder, logroot, number)
         process.kill()
 
 
+STUBBORN = """
+import signal, socket, sys, time
+signal.signal(signal.SIGTERM, lambda *_: print("not yet", file=sys.stderr, flush=True))
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    time.sleep(1)
+"""
+
+
+def test_server_that_does_not_end_is_killed_by_a_second_signal(folder, logroot):
+    program = folder / "stubborn.py"
+    program.write_text(STUBBORN)
+    port = free_port()
+    root = write_logs(logroot, recording(DIALOG))
+    command = f"/usr/bin/python3 {program} {port}"
+    process = Process([NETREPLAY, "--timeout", "1h", "--server", command, "127.0.0.1", str(port), root])
+    try:
+        wait_until(lambda: accepts(port), "the server listens")
+        process.signal(signal.SIGINT)
+        process.wait_said("not yet")
+        process.signal(signal.SIGINT)
+        assert process.wait() == 2
+        assert process.said("server has not ended on TERM yet: killed") and not accepts(port)
+    finally:
+        process.kill()
+
+
+def test_two_signals_at_once_leave_no_server_behind(folder, logroot):
+    port = free_port()
+    root = write_logs(logroot, recording(DIALOG, start=0.0), recording(DIALOG, start=1000.0))
+    process = Process([NETREPLAY, "--server", redis_command(folder / "one", port), "127.0.0.1", str(port), root])
+    try:
+        wait_until(lambda: accepts(port), "the server listens")
+        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+            process.signal(number)
+        assert process.wait() in (1, 2)
+        wait_until(lambda: not accepts(port), "the server is gone")
+    finally:
+        process.kill()
+
+
 def test_hangup_that_is_ignored_stays_so(logroot):
     root = write_logs(logroot, recording(DIALOG, start=0.0), recording(DIALOG, start=1.0))
     with Scripted(DIALOG) as server:
