@@ -1,9 +1,11 @@
 """netlog show -f while --keep and -x delete, rename and compress what is followed."""
 import os
+import signal
 import subprocess
 
 import pytest
 
+from harness.follow import append
 from harness.netlog import SAMPLE, con, data, end, entry, write
 from harness.peers import EchoServer, connect, recv_exactly
 from harness.proc import wait_until
@@ -156,6 +158,39 @@ def test_what_waits_for_its_match_is_shown_though_it_was_deleted(folder, follow)
     (folder / "log_1.1").unlink()
     write(folder / "log_1.3", [data("c", 4, b"le")])
     follower.awaits("0.500000 log_1 <s 6 bytes", "1.000000 log_1 c> 3 bytes", "2.000000 log_1 c> 1 byte", "4.000000 log_1 c> 2 bytes")
+    assert follower.stop() == 0
+
+
+def test_connections_whose_files_came_and_went_are_counted(folder, follow):
+    index = folder / "log_index.jsonl"
+    index.write_text(entry(1, "2024-01-01T00:00:00.000000Z", 0))  # was gone before
+    follower = follow(folder / "log")
+    wait_until(lambda: follower.has_handler(signal.SIGINT), "it runs")
+    write(folder / "log_2", [con(2)])
+    append(index, entry(2, "2024-01-01T00:00:02.000000Z", 2, closed=False).encode())
+    wait_until(lambda: len(follower.headers()) == 1, "it is shown")
+    (folder / "log_2").unlink()
+    append(index, "".join(entry(n, "2024-01-01T00:00:03.000000Z", 3, closed=n == 3) for n in (3, 4)).encode())
+    wait_until(lambda: len(follower.said()) >= 2, "both messages")
+    write(folder / "log_5", [con(5)])
+    append(index, entry(5, "2024-01-01T00:00:05.000000Z", 5, closed=False).encode())
+    wait_until(lambda: len(follower.headers()) == 2, "a later log")
+    (folder / "log_4").write_bytes(con(4))  # not gone at all: its recorder was slow
+    wait_until(lambda: len(follower.headers()) == 3, "it is shown")
+    assert sorted(follower.said()) == [
+        f"netlog: {folder}/log: 2 connections came of which no file is left to read",
+        f"netlog: {folder}/log_2: deleted before its end was read",
+    ]
+    assert follower.stop() == 1
+
+
+def test_logroot_of_which_only_the_index_is_left_is_waited_for(folder, follow):
+    (folder / "log_index.jsonl").write_text(entry(1, "2024-01-01T00:00:00.000000Z", 0))
+    follower = follow(folder / "log")
+    wait_until(lambda: follower.has_handler(signal.SIGINT), "it runs")
+    write(folder / "log_2", [con(2)])
+    follower.awaits("2.000000 log_2 c> con")
+    assert follower.said() == []
     assert follower.stop() == 0
 
 

@@ -10,6 +10,7 @@
 #include "format/logname.h"
 #include "format/netlog/growing.h"
 #include "format/netlog/text.h"
+#include "format/netlog/unseen.h"
 #include "format/spool.h"
 
 #define POLL_PAUSE 100000000 /* nanoseconds between two looks at the logs */
@@ -30,7 +31,8 @@ struct follow {
 	struct growing **logs;
 	struct ready *ready; /* room for every log */
 	size_t count, room;
-	void *known;  /* keys of all logs ever seen: tsearch(3) */
+	void *known; /* keys of all logs ever seen: tsearch(3) */
+	struct unseen *unseen;
 	bool endless; /* there is more than streams: new logs and parts may come for ever */
 	int status;
 };
@@ -225,6 +227,35 @@ operand_known(const struct follow *follow, const char *operand)
 	return known;
 }
 
+/* Was the log with that path found already? */
+static bool
+path_seen(void *context, const char *path)
+{
+	const struct follow *follow = context;
+	char *key = key_new(path);
+	bool seen = key != NULL && known_has(follow, key);
+
+	free(key);
+	return seen;
+}
+
+/* Tell what has come and was deleted since. Returns -1 with errno. */
+static int
+follow_unseen(struct follow *follow, size_t operand, const struct logset *set)
+{
+	const char *recording = follow->show->invocation->recording;
+	ssize_t count = unseen_count(follow->unseen, operand, set, recording, path_seen, follow);
+
+	if (count <= 0)
+		return (int)count;
+	/* what was shown before it, stands before it */
+	fflush(stdout);
+	warnx("%s: %zd connection%s came of which no file is left to read",
+	    text_name(follow->operands[operand]), count, count == 1 ? "" : "s");
+	follow->status = status_worse(follow->status, STATUS_NO);
+	return 0;
+}
+
 /* Logs that have come since. Returns -1 with errno. */
 static int
 follow_new(struct follow *follow)
@@ -237,9 +268,12 @@ follow_new(struct follow *follow)
 		if (operand_known(follow, follow->operands[i]))
 			continue;
 		/* one that is not there yet is looked for again next time */
-		if (logset_collect(&set, &follow->operands[i], 1, recording) == 0)
+		if (logset_collect(&set, &follow->operands[i], 1, recording) == 0) {
 			for (size_t j = 0; j < set.count && result == 0; j++)
 				result = follow_new_log(follow, &set.items[j], follow->operands[i]);
+			if (result == 0)
+				result = follow_unseen(follow, i, &set);
+		}
 		logset_release(&set);
 	}
 	return result;
@@ -400,7 +434,7 @@ follow_begin(struct follow *follow, char *const *operands, size_t count)
 	}
 	all = set.count;
 	set.count = streams_last(&set);
-	follow->endless = set.count > 0 || count < follow->operand_count;
+	follow->endless = set.count > 0 || set.missing > 0 || count < follow->operand_count;
 	status = follow_files(follow, &set);
 	if (status != STATUS_ERROR && follow_streams(follow, &set, set.count, all) != 0)
 		status = STATUS_ERROR;
@@ -441,8 +475,11 @@ follow_run(struct show *show, char *const *operands, size_t count)
 	if (count == 0)
 		return usage_error(show->invocation, "no log given");
 	present = calloc(count, sizeof(*present));
-	if (present == NULL) {
+	follow.unseen = unseen_new(operands, count);
+	if (present == NULL || follow.unseen == NULL) {
 		warn(NULL);
+		unseen_free(follow.unseen);
+		free(present);
 		return STATUS_ERROR;
 	}
 	show->interrupted = &interrupted;
@@ -455,6 +492,7 @@ follow_run(struct show *show, char *const *operands, size_t count)
 	while (follow.count > 0)
 		logs_drop(&follow, follow.count - 1);
 	tdestroy(follow.known, free);
+	unseen_free(follow.unseen);
 	free(follow.logs);
 	free(follow.ready);
 	free(present);

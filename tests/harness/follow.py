@@ -68,6 +68,11 @@ class Follower:
                 pass  # just closed
         return False
 
+    def has_handler(self, number):
+        """Does it catch the signal by now?"""
+        (caught,) = re.findall("^SigCgt:\\s*(.*)", Path(f"/proc/{self.child.pid}/status").read_text(), re.M)
+        return int(caught, 16) >> (number - 1) & 1
+
     def stop(self, number=signal.SIGINT):
         self.child.send_signal(number)
         return self.child.wait(30)
