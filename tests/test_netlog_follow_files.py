@@ -8,7 +8,7 @@ import pytest
 from harness.follow import append
 from harness.netlog import SAMPLE, con, data, end, entry, write
 from harness.peers import EchoServer, connect, recv_exactly
-from harness.proc import wait_until
+from harness.proc import settled, wait_until
 
 pytestmark = pytest.mark.core
 
@@ -192,6 +192,22 @@ def test_logroot_of_which_only_the_index_is_left_is_waited_for(folder, follow):
     follower.awaits("2.000000 log_2 c> con")
     assert follower.said() == []
     assert follower.stop() == 0
+
+
+def test_index_at_rest_is_not_read_again_and_again(folder, follow):
+    index = folder / "log_index.jsonl"
+    index.write_text("".join(entry(n, "2024-01-01T00:00:00.000000Z", 0) for n in range(1, 1000)))
+    write(folder / "log_1000", [con(0)])
+    follower = follow(folder / "log")
+    follower.awaits("0.000000 log_1000 c> con")
+    settled(follower.bytes_read, quiet=1.5)
+    write(folder / "log_1001", [con(1)])
+    append(folder / "log_1000", data("c", 1, b"a"))
+    wait_until(lambda: len(follower.headers()) == 3, "the new log, and what was written to the other")
+    settled(follower.bytes_read, quiet=1.5)
+    append(index, entry(1002, "2024-01-01T00:00:02.000000Z", 2).encode())
+    wait_until(follower.said, "the message")
+    assert follower.stop() == 1
 
 
 def test_other_recordings_are_not_shown_while_one_is_waited_for(folder, follow):

@@ -9,6 +9,7 @@
 
 #include "format/logname.h"
 #include "format/netlog/growing.h"
+#include "format/netlog/stamp.h"
 #include "format/netlog/text.h"
 #include "format/netlog/unseen.h"
 #include "format/spool.h"
@@ -33,7 +34,8 @@ struct follow {
 	size_t count, room;
 	void *known; /* keys of all logs ever seen: tsearch(3) */
 	struct unseen *unseen;
-	bool endless; /* there is more than streams: new logs and parts may come for ever */
+	struct stamp *stamps; /* by operand */
+	bool endless;	      /* there is more than streams: new logs and parts may come for ever */
 	int status;
 };
 
@@ -265,7 +267,8 @@ follow_new(struct follow *follow)
 
 	for (size_t i = 0; i < follow->operand_count && result == 0; i++) {
 		struct logset set;
-		if (operand_known(follow, follow->operands[i]))
+		if (operand_known(follow, follow->operands[i]) ||
+		    !stamp_worth_a_look(&follow->stamps[i], follow->operands[i]))
 			continue;
 		/* one that is not there yet is looked for again next time */
 		if (logset_collect(&set, &follow->operands[i], 1, recording) == 0) {
@@ -475,12 +478,12 @@ follow_run(struct show *show, char *const *operands, size_t count)
 	if (count == 0)
 		return usage_error(show->invocation, "no log given");
 	present = calloc(count, sizeof(*present));
+	follow.stamps = calloc(count, sizeof(*follow.stamps));
 	follow.unseen = unseen_new(operands, count);
-	if (present == NULL || follow.unseen == NULL) {
+	follow.status = STATUS_ERROR;
+	if (present == NULL || follow.stamps == NULL || follow.unseen == NULL) {
 		warn(NULL);
-		unseen_free(follow.unseen);
-		free(present);
-		return STATUS_ERROR;
+		goto release;
 	}
 	show->interrupted = &interrupted;
 	(void)sigaction(SIGINT, &action, NULL);
@@ -492,7 +495,9 @@ follow_run(struct show *show, char *const *operands, size_t count)
 	while (follow.count > 0)
 		logs_drop(&follow, follow.count - 1);
 	tdestroy(follow.known, free);
+release:
 	unseen_free(follow.unseen);
+	free(follow.stamps);
 	free(follow.logs);
 	free(follow.ready);
 	free(present);

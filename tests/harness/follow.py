@@ -73,6 +73,10 @@ class Follower:
         (caught,) = re.findall("^SigCgt:\\s*(.*)", Path(f"/proc/{self.child.pid}/status").read_text(), re.M)
         return int(caught, 16) >> (number - 1) & 1
 
+    def bytes_read(self):
+        (read,) = re.findall("^rchar: (.*)", Path(f"/proc/{self.child.pid}/io").read_text(), re.M)
+        return int(read)
+
     def stop(self, number=signal.SIGINT):
         self.child.send_signal(number)
         return self.child.wait(30)
