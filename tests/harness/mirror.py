@@ -28,12 +28,23 @@ class Netmirror(Process):
         """What USR1 tells, of all or of one observer: {text: number}."""
         before = len(self.lines)
         self.signal(signal.SIGUSR1)
-        last = "microseconds that the oldest byte" if observer else "paused for want of descriptors"
-        wait_until(lambda: any(last in line for line in self.lines[before:]), "counters on stderr")
+        last = "ended because bytes are missing" if "--capture" in self.argv else "paused for want of descriptors"
+        if observer:
+            last = "microseconds that the oldest byte"
+
+        def told():
+            lines = self.lines[before:]
+            # the end of an earlier report may stand before this one
+            begins = [at for at, line in enumerate(lines) if line.startswith("netmirror: client connections accepted")]
+            lines = lines[begins[-1] :] if begins else []
+            if observer:
+                lines = [line for line in lines if f": observer {observer}: " in line]
+            else:
+                lines = [line for line in lines if ": observer " not in line]
+            return lines if any(last in line for line in lines) else None
+
         found = {}
-        for line in self.lines[before:]:
-            if observer and f"observer {observer}: " not in line:
-                continue
+        for line in wait_until(told, "counters on stderr"):
             match = re.fullmatch(r"netmirror: (?:\S+: observer \S+: )?([^:]+): (\d+)", line)
             if match:
                 found[match[1]] = int(match[2])
