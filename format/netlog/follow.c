@@ -1,14 +1,13 @@
 #include <err.h>
 #include <errno.h>
-#include <search.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "format/logname.h"
 #include "format/netlog/growing.h"
+#include "format/netlog/known.h"
 #include "format/netlog/stamp.h"
 #include "format/netlog/text.h"
 #include "format/netlog/unseen.h"
@@ -32,7 +31,7 @@ struct follow {
 	struct growing **logs;
 	struct ready *ready; /* room for every log */
 	size_t count, room;
-	void *known; /* keys of all logs ever seen: tsearch(3) */
+	struct known known; /* all logs ever seen */
 	struct unseen *unseen;
 	struct stamp *stamps; /* by operand */
 	bool endless;	      /* there is more than streams: new logs and parts may come for ever */
@@ -44,45 +43,6 @@ on_interrupt(int number)
 {
 	(void)number;
 	interrupted = 1;
-}
-
-static int
-compare_names(const void *one, const void *other)
-{
-	return strcmp(one, other);
-}
-
-/*
- * What a log is known by: the path of its first file, uncompressed, whichever of its files are
- * there by now; a path that is not named as a log stands for itself. Returns NULL with errno; free
- * it.
- */
-static char *
-key_new(const char *path)
-{
-	char *key = logname_part(path, 0, false);
-
-	return key == NULL && errno == EINVAL ? strdup(path) : key;
-}
-
-static bool
-known_has(const struct follow *follow, const char *key)
-{
-	return tfind(key, &follow->known, compare_names) != NULL;
-}
-
-/* Remember the key, which is the set's from now on (also when this fails). Returns -1 with errno.
- */
-static int
-known_add(struct follow *follow, char *key)
-{
-	char *const *kept = tsearch(key, &follow->known, compare_names);
-
-	if (kept == NULL || *kept != key)
-		free(key);
-	if (kept == NULL)
-		errno = ENOMEM;
-	return kept != NULL ? 0 : -1;
 }
 
 static int
@@ -116,7 +76,7 @@ logs_drop(struct follow *follow, size_t at)
 static bool
 goes_on(const struct logset_item *item, const struct logset_item *next)
 {
-	char *key = key_new(item->name), *next_key = key_new(next->name);
+	char *key = known_key(item->name), *next_key = known_key(next->name);
 	bool same = key != NULL && next_key != NULL && strcmp(key, next_key) == 0;
 
 	free(key);
@@ -147,10 +107,9 @@ follow_old(struct follow *follow, const struct logset *set, size_t at, struct gr
 	struct logset_item *item = &set->items[at];
 	struct growing *log;
 	enum reader_status status;
-	char *key = key_new(item->name);
 	uint64_t end;
 
-	if (key == NULL || known_add(follow, key) != 0)
+	if (known_add(&follow->known, item->name) != 0)
 		return -1;
 	if (!may_grow(set, at))
 		return 0;
@@ -203,42 +162,17 @@ follow_left(struct follow *follow, const struct logset_item *item, size_t part,
 static int
 follow_new_log(struct follow *follow, const struct logset_item *item, const char *operand)
 {
-	char *key = key_new(item->name);
 	bool part = strcmp(item->name, operand) == 0;
+	char *first;
+	int result = -1;
 
-	if (key == NULL)
-		return -1;
-	if (known_has(follow, key)) {
-		free(key);
+	if (known_has(&follow->known, item->name))
 		return 0;
-	}
-	if (follow_whole(follow, item, part ? item->name : key) == 0)
-		return known_add(follow, key);
-	free(key);
-	return -1;
-}
-
-/* Is the operand itself a log that was seen? What has its name as a logroot is another's, then. */
-static bool
-operand_known(const struct follow *follow, const char *operand)
-{
-	char *key = key_new(operand);
-	bool known = key != NULL && known_has(follow, key);
-
-	free(key);
-	return known;
-}
-
-/* Was the log with that path found already? */
-static bool
-path_seen(void *context, const char *path)
-{
-	const struct follow *follow = context;
-	char *key = key_new(path);
-	bool seen = key != NULL && known_has(follow, key);
-
-	free(key);
-	return seen;
+	first = part ? strdup(item->name) : known_key(item->name);
+	if (first != NULL && follow_whole(follow, item, first) == 0)
+		result = known_add(&follow->known, item->name);
+	free(first);
+	return result;
 }
 
 /* Tell what has come and was deleted since. Returns -1 with errno. */
@@ -246,7 +180,7 @@ static int
 follow_unseen(struct follow *follow, size_t operand, const struct logset *set)
 {
 	const char *recording = follow->show->invocation->recording;
-	ssize_t count = unseen_count(follow->unseen, operand, set, recording, path_seen, follow);
+	ssize_t count = unseen_count(follow->unseen, operand, set, recording, &follow->known);
 
 	if (count <= 0)
 		return (int)count;
@@ -267,7 +201,8 @@ follow_new(struct follow *follow)
 
 	for (size_t i = 0; i < follow->operand_count && result == 0; i++) {
 		struct logset set;
-		if (operand_known(follow, follow->operands[i]) ||
+		/* what has the name of a log that was seen as a logroot is another's */
+		if (known_has(&follow->known, follow->operands[i]) ||
 		    !stamp_worth_a_look(&follow->stamps[i], follow->operands[i]))
 			continue;
 		/* one that is not there yet is looked for again next time */
@@ -370,8 +305,7 @@ follow_streams(struct follow *follow, const struct logset *set, size_t first, si
 {
 	for (size_t i = first; i < end; i++) {
 		const struct logset_item *item = &set->items[i];
-		char *key = key_new(item->name);
-		if (key == NULL || known_add(follow, key) != 0 ||
+		if (known_add(&follow->known, item->name) != 0 ||
 		    follow_whole(follow, item, item->name) != 0) {
 			warn("%s", text_name(item->name));
 			return -1;
@@ -494,7 +428,7 @@ follow_run(struct show *show, char *const *operands, size_t count)
 		follow.status = follow_loop(&follow);
 	while (follow.count > 0)
 		logs_drop(&follow, follow.count - 1);
-	tdestroy(follow.known, free);
+	known_release(&follow.known);
 release:
 	unseen_free(follow.unseen);
 	free(follow.stamps);

@@ -3,10 +3,10 @@
 #ifndef FORMAT_NETLOG_UNSEEN_H
 #define FORMAT_NETLOG_UNSEEN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "format/logset.h"
+#include "format/netlog/known.h"
 
 struct unseen;
 
@@ -18,10 +18,10 @@ void unseen_free(struct unseen *unseen);
 /*
  * How many connections of the operand's index have come to be unseen since this was asked last,
  * `set` being what was found of it. A log that has come since is in the index and not in the set:
- * so one counts the second time it is without a file. `seen` tells whether the log with that path
- * was found earlier; `recording` is as in logset_collect(). Returns -1 with errno.
+ * so one counts the second time it is without a file. `known` has the logs that were found earlier;
+ * `recording` is as in logset_collect(). Returns -1 with errno.
  */
 ssize_t unseen_count(struct unseen *unseen, size_t operand, const struct logset *set,
-    const char *recording, bool (*seen)(void *context, const char *path), void *context);
+    const char *recording, const struct known *known);
 
 #endif
